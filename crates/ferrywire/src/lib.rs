@@ -1,0 +1,1 @@
+//! RPC from a plain Rust trait.

@@ -1,0 +1,1 @@
+//! Our clients and servers against real Go programs.
