@@ -1,0 +1,3 @@
+module ferrywire.test/interop
+
+go 1.19
