@@ -31,7 +31,7 @@ func main() {
 
 	server := rpc.NewServer()
 	must(server.Register(zoo.Arith{}))
-	must(server.RegisterName("Zoo", new(Zoo)))
+	must(server.RegisterName("Zoo", new(zoo.Service)))
 
 	if *stdio {
 		server.ServeConn(pipe{os.Stdin, os.Stdout})
