@@ -1,1 +1,52 @@
-//! Go's `encoding/gob` over serde.
+//! Go's `encoding/gob` for plain serde types.
+
+mod de;
+mod decoder;
+mod encoder;
+mod error;
+mod helper;
+mod limits;
+mod messages;
+mod names;
+mod plan;
+mod schema;
+mod ser;
+mod shape;
+mod skim;
+mod told;
+mod trace;
+mod types;
+mod wire;
+
+pub use decoder::{Decoder, SliceDecoder};
+pub use encoder::Encoder;
+pub use error::{Error, ErrorKind, Result};
+pub use limits::Limits;
+pub use messages::{Messages, Next};
+pub use names::Marshaler;
+pub use plan::Plan;
+pub use schema::{Kind, Schema};
+pub use told::Told;
+pub use types::Types;
+
+use serde::{Deserialize, Serialize};
+
+/// Encodes `value` as bytes that stand alone: all definitions, then the value.
+///
+/// # Errors
+///
+/// Where the type or the value has no gob encoding.
+pub fn to_vec<'de, T: Serialize + Deserialize<'de>>(value: &T) -> Result<Vec<u8>> {
+    let mut out = Vec::new();
+    Plan::of::<T>()?.encode_with_definitions(value, &mut out)?;
+    Ok(out)
+}
+
+/// Decodes the first value of bytes that stand alone; `&str` and `&[u8]` borrow from them.
+///
+/// # Errors
+///
+/// Where the bytes are not a value that fits `T`, or reach one of the default [`Limits`].
+pub fn from_slice<'de, T: Deserialize<'de>>(bytes: &'de [u8]) -> Result<T> {
+    SliceDecoder::new(bytes).decode()
+}

@@ -1,0 +1,601 @@
+//! Elements, entries, fields and variants as serde asks for them.
+
+use std::any::TypeId;
+
+use serde::de::value::{BorrowedStrDeserializer, StrDeserializer, StringDeserializer};
+use serde::de::{
+    DeserializeSeed, Deserializer, EnumAccess, IntoDeserializer, MapAccess, SeqAccess,
+    VariantAccess, Visitor,
+};
+
+use crate::error::{Error, Result};
+use crate::names::rust_name;
+use crate::skim::out_of_bounds;
+use crate::types::{Form, Pair, Ty, Wire};
+
+use super::{Input, Read};
+
+/// The elements of a slice or an array.
+pub(super) struct Elements<'a, 't, 'de> {
+    input: &'a mut Input<'t, 'de>,
+    sizes: Sizes<'t>,
+    ty: Ty,
+    count: usize,
+    left: usize,
+    present: bool,
+}
+
+impl<'a, 't, 'de> Elements<'a, 't, 'de> {
+    pub(super) fn new(
+        input: &'a mut Input<'t, 'de>,
+        wire: Option<&'t Wire>,
+        ty: Ty,
+        count: usize,
+        present: bool,
+        visitor: TypeId,
+    ) -> Self {
+        let sizes = Sizes::new(wire, visitor, input.types.limits.first_capacity_max);
+        Self {
+            input,
+            sizes,
+            ty,
+            count,
+            left: count,
+            present,
+        }
+    }
+
+    /// Leaves out what the visitor did not ask for.
+    pub(super) fn finish(mut self) -> Result<()> {
+        while self.present && self.left > 0 {
+            self.left -= 1;
+            self.input.element()?;
+            self.input.skip(self.ty)?;
+        }
+        Ok(())
+    }
+
+    #[cold]
+    fn inside(&self, error: Error) -> Error {
+        let offset = self.input.offset();
+        error
+            .at_byte(offset)
+            .inside(&format!("[{}]", self.count - self.left - 1))
+    }
+}
+
+impl<'de> SeqAccess<'de> for &mut Elements<'_, '_, 'de> {
+    type Error = Error;
+
+    #[inline]
+    fn next_element_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<Option<S::Value>> {
+        if self.left == 0 {
+            return Ok(None);
+        }
+        self.left -= 1;
+        if self.present {
+            self.input.element()?;
+        }
+        self.sizes.learn(size_of::<S::Value>());
+        let element = Read::field(self.input, self.ty, self.present);
+        seed.deserialize(element)
+            .map(Some)
+            .map_err(|error| self.inside(error))
+    }
+
+    fn size_hint(&self) -> Option<usize> {
+        Some(self.sizes.hint(self.left))
+    }
+}
+
+/// How large the receiver's elements are, which serde does not say before it has reserved room for them.
+struct Sizes<'t> {
+    wire: Option<&'t Wire>,
+    visitor: TypeId,
+    element: usize,
+    capacity_max: usize,
+}
+
+impl<'t> Sizes<'t> {
+    fn new(wire: Option<&'t Wire>, visitor: TypeId, capacity_max: usize) -> Self {
+        let known = wire.and_then(|wire| wire.element_sizes.find(|(key, _)| *key == visitor));
+        Self {
+            wire,
+            visitor,
+            element: known.map_or(0, |(_, size)| *size),
+            capacity_max,
+        }
+    }
+
+    /// Remembers the size at the first element that this receiver ever reads.
+    #[inline]
+    fn learn(&mut self, size: usize) {
+        if self.element == 0 {
+            self.learn_first(size.max(1));
+        }
+    }
+
+    #[cold]
+    fn learn_first(&mut self, size: usize) {
+        self.element = size;
+        if let Some(wire) = self.wire {
+            let _ = wire.element_sizes.add((self.visitor, size));
+        }
+    }
+
+    /// How many of `count` elements may be given room at once; none until their size is known.
+    fn hint(&self, count: usize) -> usize {
+        self.capacity_max
+            .checked_div(self.element)
+            .unwrap_or(0)
+            .min(count)
+    }
+}
+
+/// The bytes of a `[]byte`, for receivers that take them one by one.
+pub(super) struct Bytes<'de> {
+    rest: std::slice::Iter<'de, u8>,
+    capacity_max: usize,
+}
+
+impl<'de> Bytes<'de> {
+    pub(super) fn new(bytes: &'de [u8], capacity_max: usize) -> Self {
+        Self {
+            rest: bytes.iter(),
+            capacity_max,
+        }
+    }
+}
+
+impl<'de> SeqAccess<'de> for &mut Bytes<'de> {
+    type Error = Error;
+
+    #[inline]
+    fn next_element_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<Option<S::Value>> {
+        match self.rest.next() {
+            Some(byte) => seed.deserialize(Byte(*byte)).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    fn size_hint(&self) -> Option<usize> {
+        // Whatever a byte is taken for is hardly larger than eight.
+        Some(self.rest.len().min(self.capacity_max / 8))
+    }
+}
+
+/// A byte of a `[]byte`, which is not an integer: Go does not take it for one either.
+struct Byte(u8);
+
+impl<'de> Deserializer<'de> for Byte {
+    type Error = Error;
+
+    #[inline]
+    fn deserialize_u8<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
+        visitor.visit_u8(self.0)
+    }
+
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
+        visitor.visit_some(self)
+    }
+
+    fn deserialize_newtype_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        visitor: V,
+    ) -> Result<V::Value> {
+        visitor.visit_newtype_struct(self)
+    }
+
+    fn deserialize_any<V: Visitor<'de>>(self, _: V) -> Result<V::Value> {
+        Err(Error::mismatch(
+            "the sender's type is []byte, expected a slice of something else",
+        ))
+    }
+
+    serde::forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 i128 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf
+        unit unit_struct seq tuple tuple_struct map struct enum identifier ignored_any
+    }
+}
+
+/// The entries of a map.
+pub(super) struct Entries<'a, 't, 'de> {
+    input: &'a mut Input<'t, 'de>,
+    sizes: Sizes<'t>,
+    parts: [Ty; 2],
+    left: usize,
+    key_size: usize,
+}
+
+impl<'a, 't, 'de> Entries<'a, 't, 'de> {
+    pub(super) fn new(
+        input: &'a mut Input<'t, 'de>,
+        wire: &'t Wire,
+        parts: [Ty; 2],
+        count: usize,
+        visitor: TypeId,
+    ) -> Self {
+        let sizes = Sizes::new(Some(wire), visitor, input.types.limits.first_capacity_max);
+        Self {
+            input,
+            sizes,
+            parts,
+            left: count,
+            key_size: 0,
+        }
+    }
+
+    /// Leaves out what the visitor did not ask for.
+    pub(super) fn finish(mut self) -> Result<()> {
+        let [key, element] = self.parts;
+        while self.left > 0 {
+            self.left -= 1;
+            self.input.element()?;
+            self.input.skip(key)?;
+            self.input.skip(element)?;
+        }
+        Ok(())
+    }
+
+    #[cold]
+    fn inside(&self, error: Error, step: &str) -> Error {
+        let offset = self.input.offset();
+        error.at_byte(offset).inside(step)
+    }
+}
+
+impl<'de> MapAccess<'de> for &mut Entries<'_, '_, 'de> {
+    type Error = Error;
+
+    fn next_key_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<Option<S::Value>> {
+        if self.left == 0 {
+            return Ok(None);
+        }
+        self.left -= 1;
+        self.input.element()?;
+        self.key_size = size_of::<S::Value>();
+        let [key, _] = self.parts;
+        seed.deserialize(Read::element(self.input, key))
+            .map(Some)
+            .map_err(|error| self.inside(error, "[key]"))
+    }
+
+    fn next_value_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<S::Value> {
+        // A table has up to 16 slots for 7 entries, and a byte of its own for each.
+        self.sizes
+            .learn(3 * (self.key_size + size_of::<S::Value>() + 1));
+        let [_, element] = self.parts;
+        seed.deserialize(Read::element(self.input, element))
+            .map_err(|error| self.inside(error, "[value]"))
+    }
+
+    fn size_hint(&self) -> Option<usize> {
+        Some(self.sizes.hint(self.left))
+    }
+}
+
+/// The number of the next field that is in the value, counted from 0; none comes after [`NO_FIELD`].
+type Number = u64;
+const NO_FIELD: Number = Number::MAX;
+
+/// The number of the first field that is in the value.
+#[inline]
+fn first_field(input: &mut Input<'_, '_>, present: bool) -> Result<Number> {
+    if present {
+        Ok(input.body.delta()?.wrapping_sub(1))
+    } else {
+        Ok(NO_FIELD)
+    }
+}
+
+/// The number of the field after `last`.
+#[inline]
+fn next_field(input: &mut Input<'_, '_>, last: Number) -> Result<Number> {
+    match input.body.delta()? {
+        0 => Ok(NO_FIELD),
+        delta => Ok(last.saturating_add(delta).min(NO_FIELD - 1)),
+    }
+}
+
+/// Leaves out the fields that are in the value and come before `wanted`.
+#[inline]
+fn skip_to(
+    input: &mut Input<'_, '_>,
+    wire: &Wire,
+    mut next: Number,
+    wanted: Number,
+) -> Result<Number> {
+    while next < wanted {
+        let part = usize::try_from(next)
+            .ok()
+            .and_then(|at| wire.parts().get(at));
+        let ty = part.copied().ok_or_else(out_of_bounds)?;
+        input.step()?;
+        input
+            .skip(ty)
+            .map_err(|error| field_error(error, input, wire, next))?;
+        next = next_field(input, next)?;
+    }
+    Ok(next)
+}
+
+/// Says which field an error happened in.
+#[cold]
+fn field_error(error: Error, input: &Input<'_, '_>, wire: &Wire, number: Number) -> Error {
+    let error = error.at_byte(input.offset());
+    let Form::Struct(fields) = &wire.definition.form else {
+        return error;
+    };
+    match usize::try_from(number).ok().and_then(|at| fields.get(at)) {
+        Some(field) => error.inside(&crate::error::shown(&field.name)),
+        None => error,
+    }
+}
+
+/// The fields of a struct for a receiver that has all of them in the same order: values without names.
+pub(super) struct InOrder<'a, 'f, 't, 'de> {
+    input: &'a mut Input<'t, 'de>,
+    wire: &'t Wire,
+    pairs: std::slice::Iter<'f, Pair>,
+    untouched: bool,
+    next: Number,
+}
+
+impl<'a, 'f, 't, 'de> InOrder<'a, 'f, 't, 'de> {
+    #[inline]
+    pub(super) fn new(
+        input: &'a mut Input<'t, 'de>,
+        wire: &'t Wire,
+        pairs: &'f [Pair],
+        present: bool,
+    ) -> Result<Self> {
+        let next = first_field(input, present)?;
+        Ok(Self {
+            input,
+            wire,
+            pairs: pairs.iter(),
+            untouched: true,
+            next,
+        })
+    }
+
+    /// Whether not one field was asked for.
+    pub(super) fn is_untouched(&self) -> bool {
+        self.untouched
+    }
+
+    #[inline]
+    pub(super) fn finish(self) -> Result<()> {
+        if !self.pairs.as_slice().is_empty() {
+            return Err(Error::mismatch(
+                "two of the sender's fields go by names of one field",
+            ));
+        }
+        if self.next != NO_FIELD {
+            skip_to(self.input, self.wire, self.next, NO_FIELD)?;
+        }
+        Ok(())
+    }
+}
+
+impl<'de> SeqAccess<'de> for &mut InOrder<'_, '_, '_, 'de> {
+    type Error = Error;
+
+    #[inline]
+    fn next_element_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<Option<S::Value>> {
+        self.untouched = false;
+        let Some(pair) = self.pairs.next() else {
+            return Ok(None);
+        };
+        let number = Number::from(pair.number);
+        if self.next < number {
+            self.next = skip_to(self.input, self.wire, self.next, number)?;
+        }
+        let present = self.next == number;
+        let value = match seed.deserialize(Read::field(self.input, pair.ty, present)) {
+            Ok(value) => value,
+            Err(error) => return Err(field_error(error, self.input, self.wire, number)),
+        };
+        if present {
+            self.next = next_field(self.input, number)?;
+        }
+        Ok(Some(value))
+    }
+}
+
+/// Which fields are handed out, and by what names.
+pub(super) trait Named<'t> {
+    /// The number and type of the field that is handed out next.
+    fn current(&self) -> Option<(u32, Ty)>;
+    fn key<'de, S: DeserializeSeed<'de>>(&self, seed: S) -> Result<S::Value>;
+    fn advance(&mut self);
+}
+
+/// The fields that both sides have, by the receiver's names.
+pub(super) struct ByName<'f> {
+    pairs: &'f [Pair],
+}
+
+impl<'f> ByName<'f> {
+    pub(super) fn new(pairs: &'f [Pair]) -> Self {
+        Self { pairs }
+    }
+}
+
+impl Named<'_> for ByName<'_> {
+    fn current(&self) -> Option<(u32, Ty)> {
+        self.pairs.first().map(|pair| (pair.number, pair.ty))
+    }
+
+    fn key<'de, S: DeserializeSeed<'de>>(&self, seed: S) -> Result<S::Value> {
+        let name = self.pairs.first().map_or("", |pair| pair.name);
+        seed.deserialize(BorrowedStrDeserializer::new(name))
+    }
+
+    fn advance(&mut self) {
+        self.pairs = self.pairs.get(1..).unwrap_or_default();
+    }
+}
+
+/// All of the sender's fields, in Rust's spelling, for receivers that learn names from the input.
+pub(super) struct All<'t> {
+    wire: &'t Wire,
+    at: usize,
+}
+
+impl<'t> All<'t> {
+    pub(super) fn new(wire: &'t Wire) -> Self {
+        Self { wire, at: 0 }
+    }
+}
+
+impl<'t> Named<'t> for All<'t> {
+    fn current(&self) -> Option<(u32, Ty)> {
+        let ty = self.wire.parts().get(self.at)?;
+        Some((u32::try_from(self.at).ok()?, *ty))
+    }
+
+    fn key<'de, S: DeserializeSeed<'de>>(&self, seed: S) -> Result<S::Value> {
+        let name = match &self.wire.definition.form {
+            Form::Struct(fields) => fields.get(self.at).map_or("", |field| &field.name),
+            _ => "",
+        };
+        seed.deserialize(StringDeserializer::new(rust_name(name)))
+    }
+
+    fn advance(&mut self) {
+        self.at += 1;
+    }
+}
+
+/// The fields of a struct: those that the sender's type has and this value has not are handed out as zeros.
+pub(super) struct Fields<'a, 't, 'de, N> {
+    input: &'a mut Input<'t, 'de>,
+    wire: &'t Wire,
+    names: N,
+    next: Number,
+}
+
+impl<'a, 't, 'de, N: Named<'t>> Fields<'a, 't, 'de, N> {
+    pub(super) fn new(
+        input: &'a mut Input<'t, 'de>,
+        wire: &'t Wire,
+        names: N,
+        present: bool,
+    ) -> Result<Self> {
+        let next = first_field(input, present)?;
+        Ok(Self {
+            input,
+            wire,
+            names,
+            next,
+        })
+    }
+
+    /// Leaves out what the visitor did not ask for.
+    pub(super) fn finish(self) -> Result<()> {
+        skip_to(self.input, self.wire, self.next, NO_FIELD).map(drop)
+    }
+
+    fn value<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<S::Value> {
+        let Some((number, ty)) = self.names.current() else {
+            return Err(out_of_bounds());
+        };
+        let number = Number::from(number);
+        self.next = skip_to(self.input, self.wire, self.next, number)?;
+        let present = self.next == number;
+        self.names.advance();
+        let value = match seed.deserialize(Read::field(self.input, ty, present)) {
+            Ok(value) => value,
+            Err(error) => return Err(field_error(error, self.input, self.wire, number)),
+        };
+        if present {
+            self.next = next_field(self.input, number)?;
+        }
+        Ok(value)
+    }
+}
+
+impl<'t, 'de, N: Named<'t>> MapAccess<'de> for &mut Fields<'_, 't, 'de, N> {
+    type Error = Error;
+
+    fn next_key_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<Option<S::Value>> {
+        match self.names.current() {
+            Some(_) => {
+                self.input.step()?;
+                self.names.key(seed).map(Some)
+            }
+            None => Ok(None),
+        }
+    }
+
+    fn next_value_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<S::Value> {
+        self.value(seed)
+    }
+}
+
+impl<'t, 'de, N: Named<'t>> SeqAccess<'de> for &mut Fields<'_, 't, 'de, N> {
+    type Error = Error;
+
+    fn next_element_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<Option<S::Value>> {
+        match self.names.current() {
+            Some(_) => self.value(seed).map(Some),
+            None => Ok(None),
+        }
+    }
+}
+
+/// What an interface holds: the registered name picks the variant.
+pub(super) struct VariantOf<'a, 'n, 't, 'de> {
+    pub(super) input: &'a mut Input<'t, 'de>,
+    pub(super) name: &'n str,
+    pub(super) ty: Ty,
+}
+
+impl<'a, 't, 'de> VariantOf<'a, '_, 't, 'de> {
+    fn content(self) -> Read<'a, 't, 'de> {
+        Read::top(self.input, self.ty)
+    }
+}
+
+impl<'de> EnumAccess<'de> for VariantOf<'_, '_, '_, 'de> {
+    type Error = Error;
+    type Variant = Self;
+
+    fn variant_seed<S: DeserializeSeed<'de>>(self, seed: S) -> Result<(S::Value, Self)> {
+        let name: StrDeserializer<'_, Error> = self.name.into_deserializer();
+        let variant = seed.deserialize(name).map_err(|error| {
+            let name = crate::error::shown(self.name);
+            Error::mismatch(format!(
+                "name not registered for interface: \"{name}\" ({error})"
+            ))
+        })?;
+        Ok((variant, self))
+    }
+}
+
+impl<'de> VariantAccess<'de> for VariantOf<'_, '_, '_, 'de> {
+    type Error = Error;
+
+    fn unit_variant(self) -> Result<()> {
+        self.input.skip(self.ty)
+    }
+
+    fn newtype_variant_seed<S: DeserializeSeed<'de>>(self, seed: S) -> Result<S::Value> {
+        seed.deserialize(self.content())
+    }
+
+    fn tuple_variant<V: Visitor<'de>>(self, len: usize, visitor: V) -> Result<V::Value> {
+        self.content().deserialize_tuple(len, visitor)
+    }
+
+    fn struct_variant<V: Visitor<'de>>(
+        self,
+        fields: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value> {
+        self.content()
+            .deserialize_struct("the variant", fields, visitor)
+    }
+}

@@ -1,0 +1,172 @@
+//! The integers that all of gob is made of, and a cursor that reads them.
+//!
+//! Nothing here trusts a number from the wire: lengths are compared with what is there, sums are checked.
+
+use crate::error::{Error, Result};
+
+/// Appends an unsigned integer: one byte below 128, else the negated byte count and the bytes, big end first.
+///
+/// Nine bytes are written and the surplus is cut off: a copy of fixed length needs no call.
+#[inline]
+pub(crate) fn put_uint(out: &mut Vec<u8>, value: u64) {
+    if value < 128 {
+        return out.push(value as u8);
+    }
+    let (bytes, len) = long_uint(value);
+    let end = out.len() + len;
+    out.extend_from_slice(&bytes);
+    out.truncate(end);
+}
+
+/// The long form of `value`, which is at least 128: nine bytes of which the first so many count.
+#[inline]
+pub(crate) fn long_uint(value: u64) -> ([u8; 9], usize) {
+    let zeros = value.leading_zeros() / 8;
+    let count = 8 - zeros as usize;
+    let mut bytes = [0; 9];
+    let [head, tail @ ..] = &mut bytes;
+    (*head, *tail) = (
+        (count as u8).wrapping_neg(),
+        (value << (8 * zeros)).to_be_bytes(),
+    );
+    (bytes, count + 1)
+}
+
+/// How a signed integer travels: the sign in the lowest bit.
+#[inline]
+pub(crate) fn int_bits(value: i64) -> u64 {
+    ((value << 1) ^ (value >> 63)) as u64
+}
+
+/// How a float travels: its bytes reversed, so that the usual trailing zeros lead.
+#[inline]
+pub(crate) fn float_bits(value: f64) -> u64 {
+    value.to_bits().swap_bytes()
+}
+
+/// Appends a signed integer.
+#[inline]
+pub(crate) fn put_int(out: &mut Vec<u8>, value: i64) {
+    put_uint(out, int_bits(value));
+}
+
+/// Appends a length and the bytes.
+#[inline]
+pub(crate) fn put_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
+    put_uint(out, bytes.len() as u64);
+    out.extend_from_slice(bytes);
+}
+
+/// Puts `value` before what begins at `at`, which moves back.
+pub(crate) fn insert_uint(out: &mut Vec<u8>, at: usize, value: u64) {
+    if value < 128 {
+        return out.insert(at, value as u8);
+    }
+    let (bytes, len) = long_uint(value);
+    out.splice(at..at, bytes.into_iter().take(len));
+}
+
+/// What is left of one message.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Cursor<'de> {
+    pub(crate) rest: &'de [u8],
+}
+
+impl<'de> Cursor<'de> {
+    /// The next unsigned integer.
+    ///
+    /// # Errors
+    ///
+    /// Where the bytes end, and where a length byte claims more than eight bytes.
+    #[inline]
+    pub(crate) fn uint(&mut self) -> Result<u64> {
+        match self.rest {
+            [small @ 0..=127, rest @ ..] => {
+                self.rest = rest;
+                Ok(u64::from(*small))
+            }
+            _ => self.long_uint(),
+        }
+    }
+
+    #[inline]
+    fn long_uint(&mut self) -> Result<u64> {
+        let Some((head, tail)) = self.rest.split_first() else {
+            return Err(Error::eof());
+        };
+        let count = usize::from(head.wrapping_neg());
+        if !(1..=8).contains(&count) {
+            return Err(Error::damaged(format!(
+                "encoded unsigned integer out of range: a length byte of {head:#04x}, expected f8 to ff"
+            )));
+        }
+        let Some((bytes, rest)) = tail.split_at_checked(count) else {
+            return Err(Error::eof());
+        };
+        self.rest = rest;
+        // Mostly eight bytes are there to be read at once.
+        Ok(match tail.first_chunk::<8>() {
+            Some(eight) => u64::from_be_bytes(*eight) >> (64 - 8 * count),
+            None => bytes
+                .iter()
+                .fold(0, |sum, byte| sum << 8 | u64::from(*byte)),
+        })
+    }
+
+    /// The next signed integer.
+    #[inline]
+    pub(crate) fn int(&mut self) -> Result<i64> {
+        let bits = self.uint()?;
+        Ok((bits >> 1) as i64 ^ -((bits & 1) as i64))
+    }
+
+    /// The next float.
+    #[inline]
+    pub(crate) fn float(&mut self) -> Result<f64> {
+        Ok(f64::from_bits(self.uint()?.swap_bytes()))
+    }
+
+    /// A length and that many bytes.
+    #[inline]
+    pub(crate) fn bytes(&mut self) -> Result<&'de [u8]> {
+        let len = self.uint()?;
+        let taken = usize::try_from(len)
+            .ok()
+            .and_then(|len| self.rest.split_at_checked(len));
+        let Some((bytes, rest)) = taken else {
+            return Err(too_long(len, self.rest.len()));
+        };
+        self.rest = rest;
+        Ok(bytes)
+    }
+
+    /// A count of elements, each of which takes at least a byte of what is left.
+    #[inline]
+    pub(crate) fn count(&mut self) -> Result<usize> {
+        let count = self.uint()?;
+        match usize::try_from(count) {
+            Ok(count) if count <= self.rest.len() => Ok(count),
+            _ => Err(Error::damaged(format!(
+                "{count} elements are claimed, {} bytes are left",
+                self.rest.len()
+            ))),
+        }
+    }
+
+    /// How far the next field of a struct is from the one before; 0 at its end, which the end of the message also is.
+    #[inline]
+    pub(crate) fn delta(&mut self) -> Result<u64> {
+        if self.rest.is_empty() {
+            Ok(0)
+        } else {
+            self.uint()
+        }
+    }
+}
+
+#[cold]
+fn too_long(len: u64, left: usize) -> Error {
+    Error::damaged(format!(
+        "a length of {len} is claimed, {left} bytes are left"
+    ))
+}
