@@ -1,0 +1,189 @@
+//! The calling bank: a client, its calls, the connection that they share.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use tokio::task::JoinHandle;
+
+use crate::codec::Shape;
+use crate::error::{Code, Error, Result};
+use crate::limits::Limits;
+use crate::protocol::{NetRpc, Protocol};
+use crate::transport::{IntoAddress, Memory, Stream};
+
+mod call;
+mod connection;
+mod link;
+mod pending;
+mod pool;
+mod stub;
+
+pub use call::Call;
+pub use stub::Stub;
+
+use call::{Argument, Encoded};
+use link::{Speak, Speaks};
+use pool::Pool;
+
+/// Calls methods of a server by name; the ground on which generated clients stand.
+///
+/// Clones share one connection. It is made again when it was lost; calls that wait at that moment end with
+/// an error that says whether they may have run. The last clone closes it.
+#[derive(Clone)]
+pub struct Client {
+    pool: Arc<Pool>,
+}
+
+/// Collects what a client is made of.
+#[must_use]
+pub struct Builder {
+    limits: Limits,
+    memory: Option<Memory>,
+    speak: Arc<dyn Speak>,
+}
+
+impl Client {
+    /// A client of the server at `address`, connected.
+    ///
+    /// # Errors
+    ///
+    /// [`Code::InvalidArgument`] if the address is none; [`Code::Unavailable`] if there is no connection
+    /// within [`Limits::connect_timeout`].
+    pub async fn connect(address: impl IntoAddress) -> Result<Self> {
+        Self::builder().connect(address).await
+    }
+
+    /// A builder with default limits, for Go's `net/rpc`.
+    pub fn builder() -> Builder {
+        Builder { limits: Limits::default(), memory: None, speak: Arc::new(Speaks::<NetRpc>::new()) }
+    }
+
+    /// A call of `method`, such as `Arith.Multiply`; sent when it is awaited.
+    ///
+    /// ```no_run
+    /// # async fn example(client: ferrywire::Client) -> ferrywire::Result<()> {
+    /// let product: i64 = client.call("Arith.Square", &7_i64).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn call<'c, A, R>(&'c self, method: &'c str, argument: &A) -> Call<'c, (), R>
+    where
+        A: Serialize + Deserialize<'static>,
+        R: DeserializeOwned,
+    {
+        Call::new(&self.pool, method, Argument::Encoded(self.encode(argument)))
+    }
+
+    /// Starts a call at once, as Go's `client.Go` does; await it later for its reply.
+    ///
+    /// It runs on a task of the current runtime, whether awaited or not. Dropping it withdraws the call.
+    pub fn start<A, R>(&self, method: impl Into<String>, argument: &A) -> Started<R>
+    where
+        A: Serialize + Deserialize<'static>,
+        R: DeserializeOwned + Send + 'static,
+    {
+        let (pool, method, encoded) = (self.pool.clone(), method.into(), self.encode(argument));
+        Started(tokio::spawn(async move {
+            Call::<(), R>::new(&pool, &method, Argument::Encoded(encoded)).await
+        }))
+    }
+
+    fn encode<A: Serialize + Deserialize<'static>>(&self, argument: &A) -> Encoded {
+        let format = self.pool.speak().format(self.pool.limits());
+        Encoded::new(format, argument, &Shape::of::<A>())
+    }
+}
+
+impl std::fmt::Debug for Client {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Client").field("server", &self.pool.name()).finish_non_exhaustive()
+    }
+}
+
+impl Builder {
+    /// Replaces the limits, timeouts among them.
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Chooses what is spoken; Go's `net/rpc` unless chosen.
+    pub fn protocol<P: Protocol>(mut self, _protocol: P) -> Self {
+        self.speak = Arc::new(Speaks::<P>::new());
+        self
+    }
+
+    /// Gives access to places inside the process, for `memory://` addresses.
+    pub fn memory(mut self, memory: &Memory) -> Self {
+        self.memory = Some(memory.clone());
+        self
+    }
+
+    /// A client of the server at `address`, connected; see [`Client::connect`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Client::connect`].
+    pub async fn connect(self, address: impl IntoAddress) -> Result<Client> {
+        let client = self.lazy(address)?;
+        client.pool.link().await?;
+        Ok(client)
+    }
+
+    /// A client of the server at `address`, which connects when it is first used.
+    ///
+    /// # Errors
+    ///
+    /// [`Code::InvalidArgument`] if the address is none.
+    pub fn lazy(self, address: impl IntoAddress) -> Result<Client> {
+        let pool = Pool::new(address.into_address()?, self.memory, self.speak, self.limits);
+        Ok(Client { pool })
+    }
+
+    /// A client over a stream that exists already, such as a child process's standard input and output.
+    ///
+    /// Must be called on a runtime. Once the stream has ended, calls fail.
+    pub fn over(self, stream: Stream) -> Client {
+        Client { pool: Pool::over(stream, self.speak, self.limits) }
+    }
+}
+
+impl std::fmt::Debug for Builder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Builder").field("protocol", &self.speak.name()).finish_non_exhaustive()
+    }
+}
+
+/// A call that is under way; see [`Client::start`].
+#[derive(Debug)]
+#[must_use = "a started call is withdrawn when it is dropped"]
+pub struct Started<R>(JoinHandle<Result<R>>);
+
+impl<R> Started<R> {
+    /// Whether the reply, or an error, is here.
+    pub fn is_done(&self) -> bool {
+        self.0.is_finished()
+    }
+}
+
+impl<R> Future for Started<R> {
+    type Output = Result<R>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<R>> {
+        Pin::new(&mut self.0).poll(cx).map(|joined| {
+            joined.unwrap_or_else(|cause| {
+                Err(Error::new(Code::Internal, "decoding the reply panicked").caused_by(cause))
+            })
+        })
+    }
+}
+
+impl<R> Drop for Started<R> {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}

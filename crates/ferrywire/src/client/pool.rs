@@ -1,0 +1,233 @@
+//! Keeps the connection to a server: makes it when it is needed, and again when it was lost.
+//!
+//! One dial at a time; all callers that need a connection wait for the same one, each within its own
+//! deadline. After a failure the next dial waits a random part of a pause that grows.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use futures_util::future::WeakShared;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::time::Instant;
+
+use super::link::{Link, Speak};
+use crate::error::{Code, Error, Phase, Result};
+use crate::limits::Limits;
+use crate::protocol::tunnel;
+use crate::transport::{self, Address, BoxFuture, Memory, Stream};
+
+/// The connection to one server.
+pub(crate) struct Pool {
+    target: Target,
+    speak: Arc<dyn Speak>,
+    limits: Limits,
+    state: Mutex<State>,
+}
+
+enum Target {
+    Address { address: Address, memory: Option<Memory> },
+    /// A single stream, which cannot be made again.
+    Stream,
+}
+
+#[derive(Default)]
+struct State {
+    link: Option<Arc<dyn Link>>,
+    /// The dial that is under way, which callers share; it lives as long as one of them waits.
+    dial: Option<WeakShared<BoxFuture<'static, Result<Arc<dyn Link>>>>>,
+    backoff: Backoff,
+}
+
+/// How long to wait before the next dial.
+#[derive(Debug, Default)]
+struct Backoff {
+    /// How long the last pause could have been.
+    pause: Option<Duration>,
+    not_before: Option<Instant>,
+    up_since: Option<Instant>,
+}
+
+impl Backoff {
+    /// Full jitter from the first failure on, so that many clients of a server that failed do not come back
+    /// at once.
+    fn failed(&mut self) {
+        const PAUSE_MIN: Duration = Duration::from_millis(100);
+        const PAUSE_MAX: Duration = Duration::from_secs(10);
+        let pause = self.pause.map_or(PAUSE_MIN, |pause| pause.mul_f64(1.6).min(PAUSE_MAX));
+        self.pause = Some(pause);
+        self.not_before = Some(Instant::now() + pause.mul_f64(fastrand::f64()));
+    }
+
+    /// A connection that was lost soon after it was made counts as a failure: the server may be failing.
+    fn lost(&mut self) {
+        const HEALTHY_AFTER: Duration = Duration::from_secs(10);
+        if self.up_since.take().is_some_and(|since| since.elapsed() >= HEALTHY_AFTER) {
+            self.pause = None;
+        }
+        if self.pause.is_some() {
+            self.failed();
+        } else {
+            // The first dial after a loss goes out at once; it is the next ones that wait.
+            self.pause = Some(Duration::from_millis(100));
+        }
+    }
+
+    fn made(&mut self) {
+        self.not_before = None;
+        self.up_since = Some(Instant::now());
+    }
+}
+
+impl Pool {
+    pub(crate) fn new(
+        address: Address,
+        memory: Option<Memory>,
+        speak: Arc<dyn Speak>,
+        limits: Limits,
+    ) -> Arc<Self> {
+        let target = Target::Address { address, memory };
+        Arc::new(Self { target, speak, limits, state: Mutex::default() })
+    }
+
+    /// Calls over a stream that exists already.
+    pub(crate) fn over(stream: Stream, speak: Arc<dyn Speak>, limits: Limits) -> Arc<Self> {
+        let link = speak.start(stream, Vec::new(), &limits);
+        let state = Mutex::new(State { link: Some(link), ..State::default() });
+        Arc::new(Self { target: Target::Stream, speak, limits, state })
+    }
+
+    pub(crate) fn speak(&self) -> &dyn Speak {
+        &*self.speak
+    }
+
+    pub(crate) fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// Where the server is.
+    pub(crate) fn name(&self) -> String {
+        match &self.target {
+            Target::Address { address, .. } => address.to_string(),
+            Target::Stream => "a stream".to_owned(),
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // Whole values are put in and taken out; a panic leaves nothing half done.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The connection, if there is one that calls can be sent on.
+    #[inline]
+    pub(crate) fn current(&self) -> Option<Arc<dyn Link>> {
+        self.state().link.as_ref().filter(|link| link.is_open()).cloned()
+    }
+
+    /// The connection, once there is one.
+    ///
+    /// # Cancel safety
+    ///
+    /// A dial that nobody waits for any more is dropped, and with it its socket.
+    pub(crate) async fn link(self: &Arc<Self>) -> Result<Arc<dyn Link>> {
+        let dial = {
+            let mut state = self.state();
+            if let Some(link) = &state.link {
+                if link.is_open() {
+                    return Ok(link.clone());
+                }
+                state.link = None;
+                state.backoff.lost();
+            }
+            let under_way = state.dial.as_ref().and_then(WeakShared::upgrade);
+            match under_way.filter(|dial| dial.peek().is_none()) {
+                Some(dial) => dial,
+                None => {
+                    let dial = dial(self.clone(), state.backoff.not_before).boxed().shared();
+                    state.dial = dial.downgrade();
+                    dial
+                }
+            }
+        };
+        dial.await
+    }
+}
+
+impl Drop for Pool {
+    fn drop(&mut self) {
+        if let Some(link) = self.state().link.take() {
+            link.close();
+        }
+    }
+}
+
+/// Makes a connection and keeps it in the pool.
+async fn dial(pool: Arc<Pool>, not_before: Option<Instant>) -> Result<Arc<dyn Link>> {
+    if let Some(moment) = not_before {
+        tokio::time::sleep_until(moment).await;
+    }
+    let timeout = pool.limits.connect_timeout;
+    let made = match tokio::time::timeout(timeout, make(&pool)).await {
+        Ok(made) => made,
+        Err(_) => {
+            let text = format!("no connection within {timeout:?}");
+            Err(Error::new(Code::Unavailable, text)
+                .in_phase(Phase::Connect)
+                .at_peer(pool.name())
+                .not_executed())
+        }
+    };
+    let mut state = pool.state();
+    state.dial = None;
+    match &made {
+        Ok(link) => {
+            state.backoff.made();
+            state.link = Some(link.clone());
+        }
+        Err(_) => state.backoff.failed(),
+    }
+    made
+}
+
+async fn make(pool: &Pool) -> Result<Arc<dyn Link>> {
+    let Target::Address { address, memory } = &pool.target else {
+        return Err(Error::new(Code::Unavailable, "the stream has ended and cannot be made again")
+            .in_phase(Phase::Connect)
+            .not_executed());
+    };
+    let mut stream = transport::dial(address, memory.as_ref()).await?;
+    let first = match address.tunnel() {
+        None => Vec::new(),
+        Some(path) => open_tunnel(pool, path, &mut stream)
+            .await
+            .map_err(|error| error.in_phase(Phase::Connect).at_peer(address.to_string()).not_executed())?,
+    };
+    Ok(pool.speak.start(stream, first, &pool.limits))
+}
+
+/// Opens a tunnel; returns the bytes that came behind the server's reply, which belong to the protocol.
+async fn open_tunnel(pool: &Pool, path: &str, stream: &mut Stream) -> Result<Vec<u8>> {
+    let Some(tunnel) = pool.speak.tunnel() else {
+        let text = format!("{} is not spoken behind an HTTP CONNECT", pool.speak.name());
+        return Err(Error::new(Code::InvalidArgument, text));
+    };
+    let lost = |cause: std::io::Error| {
+        Error::new(Code::Unavailable, format!("the connection was lost: {cause}")).caused_by(cause)
+    };
+    let path = if path.is_empty() { tunnel.path } else { path };
+    stream.writer.write_all(&tunnel::request(path)).await.map_err(lost)?;
+    stream.writer.flush().await.map_err(lost)?;
+    let mut bytes = Vec::new();
+    loop {
+        let mut chunk = [0; 1024];
+        let came = stream.reader.read(&mut chunk).await.map_err(lost)?;
+        if came == 0 {
+            let text = format!("expected `{}`, the peer closed the connection", tunnel.status);
+            return Err(Error::new(Code::Unavailable, text));
+        }
+        bytes.extend_from_slice(chunk.get(..came).unwrap_or_default());
+        if let Some(used) = tunnel::read_reply(&bytes, &tunnel, &pool.limits)? {
+            return Ok(bytes.split_off(used));
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! What a method may ask about the call that it is running.
+
+use std::future::Future;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use crate::metadata::Metadata;
+use crate::peer::Peer;
+
+/// What a method may ask about its call: who calls, until when, with what beside the argument, and whether
+/// anybody still waits.
+///
+/// A method gets one by having a parameter `context: &Context`; it costs nothing where there is none.
+#[derive(Debug)]
+pub struct Context {
+    peer: Arc<Peer>,
+    timeout: Duration,
+    deadline: OnceLock<Instant>,
+    metadata: Option<Box<Metadata>>,
+    cancellation: OnceLock<CancellationToken>,
+}
+
+static NO_METADATA: Metadata = Metadata::new();
+
+impl Context {
+    pub(crate) fn new(peer: Arc<Peer>) -> Self {
+        Self {
+            peer,
+            timeout: Duration::ZERO,
+            deadline: OnceLock::new(),
+            metadata: None,
+            cancellation: OnceLock::new(),
+        }
+    }
+
+    /// Makes it the context of a new call of the same peer.
+    #[inline]
+    pub(crate) fn begin(&mut self, timeout: Duration, metadata: Option<Box<Metadata>>) {
+        self.timeout = timeout;
+        self.metadata = metadata;
+        if self.deadline.get().is_some() {
+            self.deadline = OnceLock::new();
+        }
+    }
+
+    /// The call has ended by itself: nobody is told that it was cancelled.
+    #[inline]
+    pub(crate) fn end(&mut self) {
+        if self.cancellation.get().is_some() {
+            self.cancellation = OnceLock::new();
+        }
+    }
+
+    /// Who calls.
+    pub fn peer(&self) -> &Peer {
+        &self.peer
+    }
+
+    /// The moment at which the call ends, finished or not.
+    ///
+    /// The clock is first read when this is first asked, which is then a little later than the request came.
+    pub fn deadline(&self) -> std::time::Instant {
+        self.moment().into_std()
+    }
+
+    /// The time that is left until the deadline; zero once it has passed.
+    pub fn remaining(&self) -> Duration {
+        self.moment().saturating_duration_since(Instant::now())
+    }
+
+    fn moment(&self) -> Instant {
+        *self.deadline.get_or_init(|| Instant::now() + self.timeout)
+    }
+
+    /// What came beside the argument; empty on wires that carry none.
+    pub fn metadata(&self) -> &Metadata {
+        self.metadata.as_deref().unwrap_or(&NO_METADATA)
+    }
+
+    /// A handle that outlives the method and tells when the call is withdrawn.
+    ///
+    /// The method's own future needs none: it is dropped when its call is withdrawn, its deadline passes or
+    /// its caller is lost. Take one for work that goes on elsewhere, such as a spawned task.
+    pub fn cancellation(&self) -> Cancellation {
+        Cancellation(self.cancellation.get_or_init(CancellationToken::new).clone())
+    }
+}
+
+impl Drop for Context {
+    fn drop(&mut self) {
+        if let Some(cancellation) = self.cancellation.get() {
+            cancellation.cancel();
+        }
+    }
+}
+
+/// Tells when a call is withdrawn; see [`Context::cancellation`].
+#[derive(Clone, Debug)]
+pub struct Cancellation(CancellationToken);
+
+impl Cancellation {
+    /// Whether the call has been withdrawn. A call that ends by itself never is.
+    pub fn is_cancelled(&self) -> bool {
+        self.0.is_cancelled()
+    }
+
+    /// Waits until the call is withdrawn; for ever, if it ends by itself.
+    pub fn cancelled(&self) -> impl Future<Output = ()> + Send + 'static {
+        self.0.clone().cancelled_owned()
+    }
+}

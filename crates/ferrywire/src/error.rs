@@ -1,0 +1,341 @@
+//! What went wrong with a call: the code, the phase, the peer, and whether the call may have run.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::sync::Arc;
+
+/// The result of everything in this library that can go wrong.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// The kinds of failure, with gRPC's names and numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Code {
+    /// The caller withdrew the call.
+    Cancelled = 1,
+    /// A failure of which only the text is known; every error that a Go program answers is one.
+    Unknown = 2,
+    /// The argument is not one that the method takes.
+    InvalidArgument = 3,
+    /// The deadline passed first.
+    DeadlineExceeded = 4,
+    /// What the call is about does not exist.
+    NotFound = 5,
+    /// What the call would make exists already.
+    AlreadyExists = 6,
+    /// The caller may not do this.
+    PermissionDenied = 7,
+    /// A limit was reached.
+    ResourceExhausted = 8,
+    /// The system is not in the state that the call needs.
+    FailedPrecondition = 9,
+    /// Given up because of something that happened at the same time.
+    Aborted = 10,
+    /// Beyond the valid range.
+    OutOfRange = 11,
+    /// No such service or method.
+    Unimplemented = 12,
+    /// A promise inside the server was broken.
+    Internal = 13,
+    /// The server cannot be reached now.
+    Unavailable = 14,
+    /// Bytes were lost or damaged.
+    DataLoss = 15,
+    /// Nobody knows who the caller is.
+    Unauthenticated = 16,
+}
+
+impl Code {
+    /// The code's name in lower case, the text of an error that has no text of its own.
+    pub fn name(self) -> &'static str {
+        match self {
+            Code::Cancelled => "cancelled",
+            Code::Unknown => "unknown error",
+            Code::InvalidArgument => "invalid argument",
+            Code::DeadlineExceeded => "deadline exceeded",
+            Code::NotFound => "not found",
+            Code::AlreadyExists => "already exists",
+            Code::PermissionDenied => "permission denied",
+            Code::ResourceExhausted => "resource exhausted",
+            Code::FailedPrecondition => "failed precondition",
+            Code::Aborted => "aborted",
+            Code::OutOfRange => "out of range",
+            Code::Unimplemented => "unimplemented",
+            Code::Internal => "internal error",
+            Code::Unavailable => "unavailable",
+            Code::DataLoss => "data loss",
+            Code::Unauthenticated => "unauthenticated",
+        }
+    }
+}
+
+/// How far a call had come when it failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Phase {
+    /// The name was being turned into addresses.
+    Resolve,
+    /// The connection was being made, its handshake included.
+    Connect,
+    /// The call waited for a place on the connection.
+    Queue,
+    /// The call's bytes were on their way out.
+    Write,
+    /// The request was out, the reply not here.
+    Wait,
+    /// Bytes were being turned into a value.
+    Decode,
+    /// The method was running.
+    Handle,
+}
+
+impl Phase {
+    fn doing(self) -> &'static str {
+        match self {
+            Phase::Resolve => "while resolving",
+            Phase::Connect => "while connecting to",
+            Phase::Queue => "while queued for",
+            Phase::Write => "while writing to",
+            Phase::Wait => "while waiting for",
+            Phase::Decode => "while decoding from",
+            Phase::Handle => "while handling a call of",
+        }
+    }
+}
+
+/// Who found the failure, and with it what is known about the call's execution.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Outcome {
+    /// The call certainly has not run.
+    NotExecuted,
+    /// The other side ran it, or refused it, and answered with an error.
+    Remote,
+    /// Nobody can say.
+    Unknown,
+}
+
+/// A failed call, connection or registration.
+///
+/// One word wide. [`Display`](fmt::Display) prints this level only; the cause, where there is one, is the
+/// [`source`](std::error::Error::source).
+#[derive(Clone)]
+pub struct Error(Arc<Parts>);
+
+#[derive(Clone)]
+struct Parts {
+    code: Code,
+    text: Cow<'static, str>,
+    /// The text as it came, where it is not UTF-8; Go's error texts are arbitrary bytes.
+    raw: Option<Box<[u8]>>,
+    outcome: Outcome,
+    phase: Option<Phase>,
+    peer: Option<Arc<str>>,
+    source: Option<Arc<dyn std::error::Error + Send + Sync>>,
+}
+
+impl Error {
+    /// An error with a code and a text, as a method returns it to its caller.
+    ///
+    /// The text crosses the wire as it stands. An empty one is replaced by the code's name, because an
+    /// empty text means success to Go.
+    pub fn new(code: Code, text: impl Into<Cow<'static, str>>) -> Self {
+        let text = text.into();
+        let text = if text.is_empty() { Cow::Borrowed(code.name()) } else { text };
+        Self(Arc::new(Parts {
+            code,
+            text,
+            raw: None,
+            outcome: Outcome::Unknown,
+            phase: None,
+            peer: None,
+            source: None,
+        }))
+    }
+
+    /// An error whose text is arbitrary bytes, as Go's may be.
+    ///
+    /// [`message`](Self::message) shows what is not UTF-8 as U+FFFD; the bytes themselves cross the wire.
+    pub fn from_bytes(code: Code, text: &[u8]) -> Self {
+        match std::str::from_utf8(text) {
+            Ok(text) => Self::new(code, text.to_owned()),
+            Err(_) => {
+                let mut error = Self::new(code, String::from_utf8_lossy(text).into_owned());
+                error.parts().raw = Some(text.into());
+                error
+            }
+        }
+    }
+
+    /// The kind of failure.
+    pub fn code(&self) -> Code {
+        self.0.code
+    }
+
+    /// The text, without phase and peer: what the method said, if the method failed.
+    pub fn message(&self) -> &str {
+        &self.0.text
+    }
+
+    /// The text as bytes, exactly as the peer sent it.
+    pub fn message_bytes(&self) -> &[u8] {
+        self.0.raw.as_deref().unwrap_or(self.0.text.as_bytes())
+    }
+
+    /// Whether the method can have run.
+    ///
+    /// `false` means that it certainly has not, so that sending the call again is safe.
+    pub fn may_have_run(&self) -> bool {
+        self.0.outcome != Outcome::NotExecuted
+    }
+
+    /// Whether the other side answered with this error.
+    pub fn is_remote(&self) -> bool {
+        self.0.outcome == Outcome::Remote
+    }
+
+    /// How far the call had come, where that is known.
+    pub fn phase(&self) -> Option<Phase> {
+        self.0.phase
+    }
+
+    /// The peer's address, where there is one.
+    pub fn peer(&self) -> Option<&str> {
+        self.0.peer.as_deref()
+    }
+
+    /// Marks the call as certainly not executed.
+    #[must_use]
+    pub fn not_executed(mut self) -> Self {
+        self.parts().outcome = Outcome::NotExecuted;
+        self
+    }
+
+    /// Marks the error as the other side's answer.
+    #[must_use]
+    pub fn remote(mut self) -> Self {
+        self.parts().outcome = Outcome::Remote;
+        self
+    }
+
+    /// Says how far the call had come.
+    #[must_use]
+    pub fn in_phase(mut self, phase: Phase) -> Self {
+        self.parts().phase = Some(phase);
+        self
+    }
+
+    /// Says at which peer it happened.
+    #[must_use]
+    pub fn at_peer(mut self, peer: impl Into<Arc<str>>) -> Self {
+        self.parts().peer = Some(peer.into());
+        self
+    }
+
+    /// Says what caused it.
+    #[must_use]
+    pub fn caused_by(mut self, source: impl std::error::Error + Send + Sync + 'static) -> Self {
+        self.parts().source = Some(Arc::new(source));
+        self
+    }
+
+    fn parts(&mut self) -> &mut Parts {
+        Arc::make_mut(&mut self.0)
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.text)?;
+        match (self.0.phase, &self.0.peer) {
+            (Some(phase), Some(peer)) => write!(f, ", {} {peer}", phase.doing()),
+            (Some(phase), None) => write!(f, ", {} the peer", phase.doing()),
+            (None, Some(peer)) => write!(f, ", at {peer}"),
+            (None, None) => Ok(()),
+        }
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut out = f.debug_struct("Error");
+        out.field("code", &self.0.code).field("message", &self.0.text).field("outcome", &self.0.outcome);
+        if let Some(phase) = self.0.phase {
+            out.field("phase", &phase);
+        }
+        if let Some(peer) = &self.0.peer {
+            out.field("peer", peer);
+        }
+        if let Some(source) = &self.0.source {
+            out.field("source", source);
+        }
+        out.finish()
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.0.source.as_deref().map(|source| source as _)
+    }
+}
+
+impl From<String> for Error {
+    fn from(text: String) -> Self {
+        Self::new(Code::Unknown, text)
+    }
+}
+
+impl From<&'static str> for Error {
+    fn from(text: &'static str) -> Self {
+        Self::new(Code::Unknown, text)
+    }
+}
+
+impl From<ferrywire_gob::Error> for Error {
+    fn from(source: ferrywire_gob::Error) -> Self {
+        Self::new(Code::InvalidArgument, source.to_string()).in_phase(Phase::Decode).caused_by(source)
+    }
+}
+
+/// Bytes from a peer as they may stand in an error or a log: escaped, and cut off after 128 bytes.
+pub(crate) fn shown(bytes: &[u8]) -> String {
+    const SHOWN_MAX: usize = 128;
+    let cut = bytes.len().min(SHOWN_MAX);
+    let text = String::from_utf8_lossy(bytes.get(..cut).unwrap_or(bytes));
+    let mut shown: String = text.chars().flat_map(char::escape_debug).collect();
+    if bytes.len() > cut {
+        shown.push('…');
+    }
+    shown
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_names_its_phase_and_its_peer() {
+        let error = Error::new(Code::Unavailable, "connection refused")
+            .in_phase(Phase::Connect)
+            .at_peer("tcp://127.0.0.1:1");
+
+        assert_eq!(error.to_string(), "connection refused, while connecting to tcp://127.0.0.1:1");
+    }
+
+    #[test]
+    fn an_error_without_text_takes_its_codes_name() {
+        assert_eq!(Error::new(Code::Aborted, "").message(), "aborted");
+    }
+
+    #[test]
+    fn a_text_that_is_not_utf_8_keeps_its_bytes() {
+        let error = Error::from_bytes(Code::Unknown, b"bad \xff text");
+
+        assert_eq!(error.message(), "bad \u{fffd} text");
+        assert_eq!(error.message_bytes(), b"bad \xff text");
+    }
+
+    #[test]
+    fn an_error_is_one_word_wide() {
+        assert_eq!(size_of::<Error>(), size_of::<usize>());
+    }
+}

@@ -1,0 +1,101 @@
+//! Reads a stream through a buffer that the thread lends: a connection that waits owns no buffer.
+//!
+//! Whole messages are handled where they were read. Only the beginning of a message whose rest has not
+//! come is copied to the connection's own tail.
+
+use std::cell::Cell;
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use tokio::io::{AsyncRead, ReadBuf};
+
+/// What a thread lends for one read. Larger than what usually comes, so that a read is short, which tells
+/// the runtime without another system call that nothing is left.
+const SCRATCH_LEN: usize = 64 * 1024;
+
+thread_local! {
+    static SCRATCH: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+}
+
+/// The bytes that have come and are not done with.
+#[derive(Debug, Default)]
+pub(crate) struct Input {
+    tail: Vec<u8>,
+}
+
+impl Input {
+    /// Begins with bytes that were read before.
+    pub(crate) fn starting_with(bytes: Vec<u8>) -> Self {
+        Self { tail: bytes }
+    }
+
+    /// The bytes that are not done with.
+    pub(crate) fn tail(&self) -> &[u8] {
+        &self.tail
+    }
+
+    /// Shows the bytes that are not done with to `take`, which says how many it is done with.
+    pub(crate) fn retry(&mut self, take: impl FnOnce(&[u8]) -> usize) {
+        let used = take(&self.tail);
+        self.drop_front(used);
+    }
+
+    /// Reads once, and shows what there is now to `take`, which says how many bytes it is done with.
+    /// Returns how many bytes came; none means that the peer's direction has ended.
+    pub(crate) fn poll_read(
+        &mut self,
+        cx: &mut Context<'_>,
+        reader: &mut (dyn AsyncRead + Send + Unpin),
+        take: impl FnOnce(&[u8]) -> usize,
+    ) -> Poll<io::Result<usize>> {
+        let mut scratch = SCRATCH.take();
+        scratch.resize(SCRATCH_LEN, 0);
+        let mut room = ReadBuf::new(&mut scratch);
+        let read = Pin::new(reader).poll_read(cx, &mut room);
+        let came = room.filled().len();
+        if came > 0 {
+            let fresh = scratch.get(..came).unwrap_or_default();
+            if self.tail.is_empty() {
+                let used = take(fresh);
+                self.tail.extend_from_slice(fresh.get(used..).unwrap_or_default());
+            } else {
+                self.tail.extend_from_slice(fresh);
+                self.retry(take);
+            }
+        }
+        SCRATCH.set(scratch);
+        ready!(read)?;
+        Poll::Ready(Ok(came))
+    }
+
+    fn drop_front(&mut self, used: usize) {
+        if used >= self.tail.len() {
+            self.tail = Vec::new();
+        } else if used > 0 {
+            self.tail.drain(..used);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn the_beginning_of_a_message_waits_for_its_rest() {
+        let (mut reader, mut input) = (&b"ab"[..], Input::starting_with(b"1".to_vec()));
+        let mut seen = Vec::new();
+
+        let came = std::future::poll_fn(|cx| {
+            input.poll_read(cx, &mut reader, |bytes| {
+                seen.push(bytes.to_vec());
+                2
+            })
+        });
+
+        assert_eq!(came.await.unwrap(), 2);
+        assert_eq!(seen, [b"1ab".to_vec()]);
+        assert_eq!(input.tail(), b"b");
+    }
+}

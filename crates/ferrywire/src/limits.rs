@@ -1,0 +1,178 @@
+//! Every bound of the library, in one place: how long, how many, how much.
+//!
+//! No limit is ever spelled zero or `None`, and nothing means "no limit": who wants more writes a larger
+//! number.
+
+use std::time::Duration;
+
+const KIB: usize = 1024;
+const MIB: usize = 1024 * KIB;
+
+/// The bounds that servers and clients keep to. [`Limits::default`] is safe in the open;
+/// [`Limits::trusted_network`] is looser.
+///
+/// ```
+/// let mut limits = ferrywire::Limits::default();
+/// limits.frame_len_max = 16 * 1024 * 1024;
+/// ```
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Limits {
+    /// The longest message that is read or written, in bytes; 4 MiB unless set.
+    ///
+    /// A longer request closes the connection, or fails alone where the wire allows it, before anything is
+    /// allocated for it. A longer reply becomes an error reply.
+    pub frame_len_max: usize,
+    /// The longest `Service.Method`, in bytes; 255 unless set. A call with a longer one fails alone.
+    pub method_len_max: usize,
+    /// The longest head of an HTTP request or reply, in bytes; 8 KiB unless set.
+    pub http_head_len_max: usize,
+    /// The most header lines in an HTTP head; 64 unless set.
+    pub http_headers_max: usize,
+
+    /// The time from a connection's first byte until it is known what it speaks; 5 s unless set. Progress
+    /// does not restart it.
+    ///
+    /// Before its first byte a connection may be silent as long as an idle one: Go's clients dial when they
+    /// start and call when they have something to ask.
+    pub handshake_timeout: Duration,
+    /// The most connections that have not said what they speak; 1,024 unless set. The oldest makes room.
+    pub handshakes_max: usize,
+    /// The time that a message may take to arrive, beside the time that its length allows by
+    /// [`frame_rate_min`](Self::frame_rate_min); 10 s unless set.
+    pub frame_timeout: Duration,
+    /// The least rate at which a message must arrive, in bytes a second; 64 KiB/s unless set.
+    pub frame_rate_min: usize,
+    /// The time after which a connection without calls is closed; 2 h unless set, because Go's clients do
+    /// not reconnect. A connection that has called is looked at once in this time, so that it may be twice
+    /// as old before it is found idle. A dead peer is found by TCP keepalive long before.
+    pub idle_timeout: Duration,
+    /// The most connections of a server; 10,000 unless set. Above it, a new connection is closed at once.
+    pub connections_max: usize,
+    /// The most connections of one network address; 1,000 unless set.
+    pub connections_per_address_max: usize,
+
+    /// The most calls that run at once on one connection; 256 unless set. At the limit the connection is
+    /// not read, so that the peer waits and nothing is lost.
+    pub calls_per_connection_max: usize,
+    /// The most calls that run at once on the whole server; 16,384 unless set. A call beyond is refused
+    /// with [`ResourceExhausted`](crate::Code::ResourceExhausted) and has not run.
+    pub calls_max: usize,
+    /// The most bytes of replies that wait to be sent on one connection before it is no longer read; 1 MiB
+    /// unless set.
+    pub outbound_len_max: usize,
+    /// The time after which a connection is closed whose peer takes no byte of what is being sent; 10 s
+    /// unless set.
+    pub stall_timeout: Duration,
+    /// The time that a method may run; 30 s unless set.
+    pub handler_timeout: Duration,
+    /// The longest time that a caller may ask for over the wire; 1 h unless set. The shortest is 1 ms.
+    pub handler_timeout_max: Duration,
+    /// The time that calls have to finish once a server is shut down; 30 s unless set.
+    pub drain_timeout: Duration,
+
+    /// Calls of unknown methods in 10 s after which a connection is closed; 100 unless set.
+    pub unknown_methods_max: usize,
+    /// Arguments in a row that do not decode after which a connection is closed; 16 unless set.
+    pub undecodable_bodies_max: usize,
+    /// Requests that take the id of a call in flight, after which a connection is closed; 16 unless set.
+    pub duplicate_ids_max: usize,
+    /// Replies that nobody waits for after which a client closes its connection; 1,000 unless set.
+    pub unknown_replies_max: usize,
+    /// Withdrawals in 10 s, of which fewer than one in a hundred calls came to an end by itself, after
+    /// which a connection is closed; 1,000 unless set.
+    pub cancels_max: usize,
+
+    /// The time that a call may take in all; 10 s unless set, here or for the call.
+    pub call_timeout: Duration,
+    /// The time that making a connection may take, its handshake included; 3 s unless set.
+    pub connect_timeout: Duration,
+    /// The most calls that wait for a reply on one connection; 1,024 unless set. Further ones queue within
+    /// their deadlines.
+    pub calls_pending_max: usize,
+
+    /// The bounds of gob itself.
+    pub gob: ferrywire_gob::Limits,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            frame_len_max: 4 * MIB,
+            method_len_max: 255,
+            http_head_len_max: 8 * KIB,
+            http_headers_max: 64,
+            handshake_timeout: Duration::from_secs(5),
+            handshakes_max: 1024,
+            frame_timeout: Duration::from_secs(10),
+            frame_rate_min: 64 * KIB,
+            idle_timeout: Duration::from_secs(2 * 3600),
+            connections_max: 10_000,
+            connections_per_address_max: 1000,
+            calls_per_connection_max: 256,
+            calls_max: 16_384,
+            outbound_len_max: MIB,
+            stall_timeout: Duration::from_secs(10),
+            handler_timeout: Duration::from_secs(30),
+            handler_timeout_max: Duration::from_secs(3600),
+            drain_timeout: Duration::from_secs(30),
+            unknown_methods_max: 100,
+            undecodable_bodies_max: 16,
+            duplicate_ids_max: 16,
+            unknown_replies_max: 1000,
+            cancels_max: 1000,
+            call_timeout: Duration::from_secs(10),
+            connect_timeout: Duration::from_secs(3),
+            calls_pending_max: 1024,
+            gob: ferrywire_gob::Limits::default(),
+        }
+    }
+}
+
+impl Limits {
+    /// Looser bounds for peers that are known: 64 MiB messages, 1,000 connections per address become
+    /// 10,000, 4,096 calls per connection.
+    pub fn trusted_network() -> Self {
+        Self {
+            frame_len_max: 64 * MIB,
+            connections_per_address_max: 10_000,
+            calls_per_connection_max: 4096,
+            calls_max: 65_536,
+            outbound_len_max: 16 * MIB,
+            unknown_methods_max: 10_000,
+            undecodable_bodies_max: 1000,
+            calls_pending_max: 16_384,
+            ..Self::default()
+        }
+    }
+
+    /// Gob's bounds, with the message's length that holds for every wire.
+    pub(crate) fn gob(&self) -> ferrywire_gob::Limits {
+        let mut limits = self.gob.clone();
+        limits.message_len_max = self.frame_len_max;
+        limits
+    }
+
+    /// A time that a caller asked for, within what the server grants: from 1 ms to
+    /// [`handler_timeout_max`](Self::handler_timeout_max).
+    pub(crate) fn granted(&self, asked: Option<Duration>) -> Duration {
+        match asked {
+            Some(asked) => asked.clamp(Duration::from_millis(1), self.handler_timeout_max),
+            None => self.handler_timeout,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wire_timeout_of_zero_is_clamped() {
+        let limits = Limits::default();
+
+        assert_eq!(limits.granted(Some(Duration::ZERO)), Duration::from_millis(1));
+        assert_eq!(limits.granted(Some(Duration::MAX)), Duration::from_secs(3600));
+        assert_eq!(limits.granted(None), Duration::from_secs(30));
+    }
+}

@@ -1,0 +1,113 @@
+//! What the two banks say to each other, whatever the wire: a request, a withdrawal, an answer.
+
+use std::time::Duration;
+
+use crate::body::Body;
+use crate::error::{Error, Result};
+use crate::metadata::Metadata;
+
+/// What a frame reader made of the bytes it was shown.
+#[derive(Debug)]
+pub enum Read<M> {
+    /// A whole message; the first `used` bytes are done with.
+    Message {
+        /// What was said.
+        message: M,
+        /// How many bytes it took.
+        used: usize,
+    },
+    /// More bytes are needed; the first `used` are done with, the others must be shown again.
+    More {
+        /// How many bytes are done with.
+        used: usize,
+    },
+    /// The peer said that nothing follows.
+    End,
+}
+
+/// What a caller says to a server. `Tag` is what the wire wants repeated in the reply.
+#[derive(Debug)]
+pub enum Asked<'b, Tag> {
+    /// Run this.
+    Call(Ask<'b, Tag>),
+    /// Stop running that.
+    Cancel {
+        /// The call to stop.
+        target: Tag,
+        /// Whom to answer that the message arrived, on wires that want an answer.
+        reply_to: Option<Tag>,
+    },
+}
+
+/// One request.
+#[derive(Debug)]
+pub struct Ask<'b, Tag> {
+    /// What the reply must repeat.
+    pub tag: Tag,
+    /// `Service.Method` as it came; not every wire promises UTF-8.
+    pub method: &'b [u8],
+    /// The argument; an error if this body alone is damaged and the stream is still in step.
+    pub body: Result<Body<'b>>,
+    /// How long the caller is going to wait, on wires that say so.
+    pub timeout: Option<Duration>,
+    /// What travels beside the argument, on wires that carry it.
+    pub metadata: Option<Box<Metadata>>,
+}
+
+/// What a server says to a caller.
+#[derive(Debug)]
+pub struct Answered<'b> {
+    /// The id that the request was sent with.
+    pub id: u64,
+    /// The reply's body, or the method's error.
+    pub outcome: Result<Body<'b>>,
+}
+
+/// What a request says besides its body.
+#[derive(Clone, Copy, Debug)]
+pub struct Head<'h> {
+    /// `Service.Method`.
+    pub method: &'h str,
+}
+
+/// Splits `Service.Method` at its last dot, as Go does: service names may hold dots.
+pub fn split_method(name: &[u8]) -> Option<(&[u8], &[u8])> {
+    let dot = name.iter().rposition(|byte| *byte == b'.')?;
+    Some((name.get(..dot)?, name.get(dot + 1..)?))
+}
+
+/// Why no method answers to a name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Missing {
+    /// The name has no dot, so that it names no service.
+    Dot,
+    /// No such service.
+    Service,
+    /// The service has no such method.
+    Method,
+}
+
+impl Missing {
+    /// The error in our own words; wires with words of their own use those.
+    pub fn error(self, name: &[u8]) -> Error {
+        let name = crate::error::shown(name);
+        let text = match self {
+            Missing::Dot => format!("`{name}` names no method: expected Service.Method"),
+            Missing::Service => format!("no service answers {name}"),
+            Missing::Method => format!("the service has no method {name}"),
+        };
+        Error::new(crate::error::Code::Unimplemented, text).not_executed()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_service_name_may_hold_dots() {
+        assert_eq!(split_method(b"x.y.M"), Some((&b"x.y"[..], &b"M"[..])));
+        assert_eq!(split_method(b"S."), Some((&b"S"[..], &b""[..])));
+        assert_eq!(split_method(b"nodot"), None);
+    }
+}

@@ -1,0 +1,64 @@
+//! What is being sent on a stream, and how much of it has been: one write for all that has gathered.
+
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use tokio::io::AsyncWrite;
+
+/// The bytes on their way to a socket.
+#[derive(Debug, Default)]
+pub(crate) struct Output {
+    buffer: Vec<u8>,
+    sent: usize,
+    total: u64,
+}
+
+/// A buffer that grew beyond this is given back once it is sent.
+const BUFFER_KEPT_MAX: usize = 64 * 1024;
+
+impl Output {
+    /// Whether everything that was taken in hand has been sent.
+    pub(crate) fn is_done(&self) -> bool {
+        self.sent == self.buffer.len()
+    }
+
+    /// All bytes that the stream has ever taken.
+    pub(crate) fn total(&self) -> u64 {
+        self.total
+    }
+
+    /// Sends what is in hand, and what `refill` swaps in once the buffer is empty, until it swaps nothing
+    /// in. Pending if the stream takes no more; what is in hand then stays.
+    pub(crate) fn poll(
+        &mut self,
+        cx: &mut Context<'_>,
+        writer: &mut (dyn AsyncWrite + Send + Unpin),
+        mut refill: impl FnMut(&mut Vec<u8>),
+    ) -> Poll<io::Result<()>> {
+        loop {
+            if self.is_done() {
+                self.sent = 0;
+                self.buffer.clear();
+                if self.buffer.capacity() > BUFFER_KEPT_MAX {
+                    self.buffer = Vec::new();
+                }
+                refill(&mut self.buffer);
+                if self.buffer.is_empty() {
+                    // Buffering writers, such as standard output, send only when they are told to.
+                    return Pin::new(&mut *writer).poll_flush(cx);
+                }
+            }
+            let rest = self.buffer.get(self.sent..).unwrap_or_default();
+            match Pin::new(&mut *writer).poll_write(cx, rest) {
+                Poll::Ready(Ok(0)) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                Poll::Ready(Ok(sent)) => {
+                    self.sent += sent;
+                    self.total += sent as u64;
+                }
+                Poll::Ready(Err(cause)) => return Poll::Ready(Err(cause)),
+                Poll::Pending => return Poll::Pending,
+            }
+        }
+    }
+}

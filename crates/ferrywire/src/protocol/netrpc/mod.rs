@@ -1,0 +1,37 @@
+//! Go's `net/rpc` over gob, byte for byte: a header value and a body value for every message.
+//!
+//! One stream in each direction, each with its own type definitions. The words below are Go's own; other
+//! programs compare them.
+
+use super::Protocol;
+use super::tunnel::Tunnel;
+
+mod frame;
+pub mod page;
+mod recognise;
+
+pub use frame::{Replies, ReplyWriter, RequestWriter, Requests};
+pub use recognise::{Recognition, recognises};
+
+/// Go's `net/rpc` with its default codec, gob.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NetRpc;
+
+impl Protocol for NetRpc {
+    const NAME: &'static str = "net/rpc";
+    const TUNNEL: Option<Tunnel> =
+        Some(Tunnel { path: "/_goRPC_", status: "200 Connected to Go RPC" });
+
+    type Tag = u64;
+    type ReadRequests = Requests;
+    type WriteReplies = ReplyWriter;
+    type WriteRequests = RequestWriter;
+    type ReadReplies = Replies;
+}
+
+/// The method by which a caller withdraws a call, of a widespread fork of Go's package; a stock server
+/// answers that it does not know it, which harms nobody.
+const CANCEL: &str = "_goRPC_.Cancel";
+
+/// Where Go's servers show their page.
+pub const PAGE_PATH: &str = "/debug/rpc";

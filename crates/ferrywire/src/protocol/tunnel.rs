@@ -1,0 +1,254 @@
+//! HTTP `CONNECT`: how a stream of calls begins on an HTTP port, as Go's `DialHTTP` and `HandleHTTP` do it.
+//!
+//! Heads in, verdicts out; nothing here reads or writes a socket. The bytes behind a head belong to whoever
+//! reads the stream next.
+
+use crate::error::{Code, Error, Result};
+use crate::limits::Limits;
+
+/// Where a protocol is found on an HTTP server, and what the server says when the tunnel stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tunnel {
+    /// The path that a client asks for.
+    pub path: &'static str,
+    /// The status, code and reason, that Go's clients compare letter by letter.
+    pub status: &'static str,
+}
+
+/// The request that opens a tunnel: Go's, byte for byte, which has bare line feeds and no header.
+pub fn request(path: &str) -> Vec<u8> {
+    format!("CONNECT {path} HTTP/1.0\n\n").into_bytes()
+}
+
+/// The reply that says that the tunnel stands. Nothing may follow it until the peer has sent a request:
+/// Go's client throws away what it has read beyond the blank line.
+pub fn reply(tunnel: &Tunnel) -> Vec<u8> {
+    format!("HTTP/1.0 {}\n\n", tunnel.status).into_bytes()
+}
+
+/// How many bytes the reply's head took, once it is whole and says that the tunnel stands.
+///
+/// # Errors
+///
+/// [`Code::Unavailable`] if the peer said something else, or nothing that is HTTP.
+pub fn read_reply(bytes: &[u8], tunnel: &Tunnel, limits: &Limits) -> Result<Option<usize>> {
+    let mut headers = vec![httparse::EMPTY_HEADER; limits.http_headers_max];
+    let mut reply = httparse::Response::new(&mut headers);
+    match reply.parse(bytes) {
+        Ok(httparse::Status::Complete(used)) => {
+            let (code, reason) = (reply.code.unwrap_or(0), reply.reason.unwrap_or(""));
+            let status = format!("{code} {reason}");
+            if status == tunnel.status {
+                return Ok(Some(used));
+            }
+            Err(Error::new(
+                Code::Unavailable,
+                format!(
+                    "expected `{}`, the peer said `{}`",
+                    tunnel.status,
+                    crate::error::shown(status.as_bytes())
+                ),
+            ))
+        }
+        Ok(httparse::Status::Partial) if bytes.len() < limits.http_head_len_max => Ok(None),
+        Ok(httparse::Status::Partial) => Err(Error::new(
+            Code::Unavailable,
+            format!("an HTTP head over the limit of {} bytes", limits.http_head_len_max),
+        )),
+        Err(cause) => Err(Error::new(
+            Code::Unavailable,
+            format!("expected an HTTP reply, the peer said `{}`: {cause}", crate::error::shown(bytes)),
+        )),
+    }
+}
+
+/// What a request on an RPC port asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Wanted {
+    /// A stream of calls; the head took `used` bytes, what follows is the stream's.
+    Tunnel {
+        /// The length of the head.
+        used: usize,
+    },
+    /// The page of services.
+    Page {
+        /// Whether only the head of the reply is wanted.
+        is_head: bool,
+    },
+    /// Something that is refused in these words, after which the connection is closed.
+    Refused(&'static str),
+}
+
+/// Paths that an RPC port answers at.
+#[derive(Clone, Debug)]
+pub struct Paths<'p> {
+    /// Where tunnels are.
+    pub tunnels: &'p [String],
+    /// Where the page is, if it is shown.
+    pub page: Option<&'p str>,
+}
+
+const BAD_REQUEST: &str = "400 Bad Request";
+const FORBIDDEN: &str = "403 Forbidden";
+const NOT_FOUND: &str = "404 Not Found";
+const NOT_ALLOWED: &str = "405 Method Not Allowed";
+const TOO_LARGE: &str = "431 Request Header Fields Too Large";
+
+/// Headers that only browsers send: whoever sends them is a web page, not an RPC client.
+const BROWSER_HEADERS: [&str; 3] = ["origin", "referer", "cookie"];
+
+/// Whether `bytes` begin like an HTTP request, whatever its method.
+///
+/// `None` while too few have come.
+pub fn recognises(bytes: &[u8]) -> Option<bool> {
+    const METHODS: [&[u8]; 10] = [
+        b"CONNECT ", b"GET ", b"HEAD ", b"POST ", b"PUT ", b"DELETE ", b"OPTIONS ", b"PATCH ", b"TRACE ",
+        b"PRI * HTTP/2",
+    ];
+    let begins = |method: &[u8]| bytes.iter().zip(method).all(|(a, b)| a == b);
+    if METHODS.iter().any(|method| bytes.starts_with(method)) {
+        return Some(true);
+    }
+    if METHODS.iter().any(|method| bytes.len() < method.len() && begins(method)) { None } else { Some(false) }
+}
+
+/// What the request at the front of `bytes` wants, once its head is whole.
+pub fn read_request(bytes: &[u8], paths: &Paths<'_>, limits: &Limits) -> Option<Wanted> {
+    let mut headers = vec![httparse::EMPTY_HEADER; limits.http_headers_max];
+    let mut request = httparse::Request::new(&mut headers);
+    let used = match request.parse(bytes) {
+        Ok(httparse::Status::Complete(used)) if used <= limits.http_head_len_max => used,
+        Ok(httparse::Status::Partial) if bytes.len() <= limits.http_head_len_max => return None,
+        Ok(_) | Err(httparse::Error::TooManyHeaders) => return Some(Wanted::Refused(TOO_LARGE)),
+        Err(_) => return Some(Wanted::Refused(BAD_REQUEST)),
+    };
+    Some(judge(&request, used, paths))
+}
+
+fn judge(request: &httparse::Request<'_, '_>, used: usize, paths: &Paths<'_>) -> Wanted {
+    let (method, path) = (request.method.unwrap_or(""), request.path.unwrap_or(""));
+    let values = |name: &'static str| {
+        let named = move |header: &&httparse::Header<'_>| header.name.eq_ignore_ascii_case(name);
+        request.headers.iter().filter(named).map(|header| header.value)
+    };
+    let has = |name| values(name).next().is_some();
+    let has_body = has("content-length") || has("transfer-encoding");
+    if values("host").count() > 1 || (has("transfer-encoding") && request.version == Some(0)) {
+        return Wanted::Refused(BAD_REQUEST);
+    }
+    if BROWSER_HEADERS.into_iter().any(has) || !values("host").all(is_own_host) {
+        return Wanted::Refused(FORBIDDEN);
+    }
+    let from_page = values("sec-fetch-site").any(|site| site != b"none");
+    if paths.tunnels.iter().any(|tunnel| tunnel == path) {
+        return match method {
+            "CONNECT" if has_body => Wanted::Refused(BAD_REQUEST),
+            "CONNECT" if has("sec-fetch-site") => Wanted::Refused(FORBIDDEN),
+            "CONNECT" => Wanted::Tunnel { used },
+            _ => Wanted::Refused(MUST_CONNECT),
+        };
+    }
+    match (method, paths.page) {
+        ("GET" | "HEAD", Some(page)) if page == path && from_page => Wanted::Refused(FORBIDDEN),
+        ("GET" | "HEAD", Some(page)) if page == path => Wanted::Page { is_head: method == "HEAD" },
+        (_, Some(page)) if page == path => Wanted::Refused(NOT_ALLOWED),
+        _ => Wanted::Refused(NOT_FOUND),
+    }
+}
+
+/// Whether a `Host` cannot be a name that somebody else's DNS has pointed at us.
+fn is_own_host(host: &[u8]) -> bool {
+    let Ok(host) = std::str::from_utf8(host) else { return false };
+    let name = match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
+        _ => host,
+    };
+    let literal = name.trim_start_matches('[').trim_end_matches(']');
+    name.eq_ignore_ascii_case("localhost") || literal.parse::<std::net::IpAddr>().is_ok()
+}
+
+/// What Go says to whoever does not CONNECT.
+const MUST_CONNECT: &str = "405 must CONNECT";
+
+/// A refusal as bytes. The texts are fixed: nothing of the request comes back.
+pub fn refusal(status: &'static str) -> Vec<u8> {
+    let (status, body) = match status {
+        MUST_CONNECT => (NOT_ALLOWED, MUST_CONNECT),
+        NOT_FOUND => (NOT_FOUND, "404 page not found"),
+        status => (status, status),
+    };
+    format!(
+        "HTTP/1.1 {status}\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: {}\r\n\
+         X-Content-Type-Options: nosniff\r\nConnection: close\r\n\r\n{body}\n",
+        body.len() + 1
+    )
+    .into_bytes()
+}
+
+/// A page as bytes.
+pub fn page(body: &str, is_head: bool) -> Vec<u8> {
+    let mut reply = format!(
+        "HTTP/1.1 200 OK\r\nContent-Type: text/html; charset=utf-8\r\nContent-Length: {}\r\n\
+         Content-Security-Policy: default-src 'none'; style-src 'unsafe-inline'\r\n\
+         X-Content-Type-Options: nosniff\r\nX-Frame-Options: DENY\r\nConnection: close\r\n\r\n",
+        body.len()
+    )
+    .into_bytes();
+    if !is_head {
+        reply.extend_from_slice(body.as_bytes());
+    }
+    reply
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wanted(request: &str) -> Option<Wanted> {
+        let tunnels = ["/_goRPC_".to_owned()];
+        let paths = Paths { tunnels: &tunnels, page: Some("/debug/rpc") };
+        read_request(request.as_bytes(), &paths, &Limits::default())
+    }
+
+    #[test]
+    fn gos_connect_is_accepted_in_both_line_endings_and_versions() {
+        for request in [
+            "CONNECT /_goRPC_ HTTP/1.0\n\n",
+            "CONNECT /_goRPC_ HTTP/1.0\r\n\r\n",
+            "CONNECT /_goRPC_ HTTP/1.1\r\nHost: 127.0.0.1:7001\r\n\r\n",
+        ] {
+            assert_eq!(wanted(request), Some(Wanted::Tunnel { used: request.len() }), "{request:?}");
+            for cut in 0..request.len() {
+                assert_eq!(wanted(&request[..cut]), None, "{request:?} cut at {cut}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_no_rpc_is_refused() {
+        for (request, status) in [
+            ("GET /_goRPC_ HTTP/1.1\r\n\r\n", MUST_CONNECT),
+            ("CONNECT /other HTTP/1.1\r\n\r\n", NOT_FOUND),
+            ("CONNECT 10.0.0.1:443 HTTP/1.1\r\n\r\n", NOT_FOUND),
+            ("GET / HTTP/1.1\r\n\r\n", NOT_FOUND),
+            ("POST /debug/rpc HTTP/1.1\r\n\r\n", NOT_ALLOWED),
+            ("CONNECT /_goRPC_ HTTP/1.1\r\nContent-Length: 5\r\n\r\n", BAD_REQUEST),
+            ("CONNECT /_goRPC_ HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n", BAD_REQUEST),
+            ("CONNECT /_goRPC_ HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", BAD_REQUEST),
+            ("CONNECT /_goRPC_ HTTP/1.1\r\nOrigin: http://x\r\n\r\n", FORBIDDEN),
+            ("GET /debug/rpc HTTP/1.1\r\nHost: evil.test\r\n\r\n", FORBIDDEN),
+            ("GET /debug/rpc HTTP/1.1\r\nSec-Fetch-Site: cross-site\r\n\r\n", FORBIDDEN),
+            ("\0GET", BAD_REQUEST),
+        ] {
+            assert_eq!(wanted(request), Some(Wanted::Refused(status)), "{request:?}");
+        }
+    }
+
+    #[test]
+    fn the_page_is_shown_to_whoever_may_see_it() {
+        for host in ["127.0.0.1:7001", "[::1]:7001", "localhost"] {
+            let request = format!("GET /debug/rpc HTTP/1.1\r\nHost: {host}\r\n\r\n");
+            assert_eq!(wanted(&request), Some(Wanted::Page { is_head: false }), "{host}");
+        }
+    }
+}

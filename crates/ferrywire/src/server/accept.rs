@@ -1,0 +1,193 @@
+//! From an accepted stream to a served one: the first bytes say what the peer speaks.
+
+use std::future::poll_fn;
+use std::io;
+use std::pin::{Pin, pin};
+use std::task::Poll;
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+use super::Inner;
+use super::bell::{Bell, Order};
+use super::connections::Admitted;
+use super::drive;
+use crate::protocol::netrpc::{self, NetRpc, Recognition};
+use crate::protocol::tunnel::{self, Paths, Wanted};
+use crate::protocol::Protocol;
+use crate::transport::{Listen, Stream};
+
+/// What a stream turned out to be.
+enum Greeting {
+    /// Calls in `net/rpc`; these bytes have been read already.
+    NetRpc(Vec<u8>),
+    /// Nothing more is to be done with it.
+    Done,
+}
+
+/// Accepts streams until the server shuts down. No error ends this: each is waited out.
+pub(crate) async fn accept(inner: std::sync::Arc<Inner>, mut listener: Box<dyn Listen>) {
+    let mut patience = Patience::default();
+    loop {
+        match listener.accept().await {
+            Ok(stream) => {
+                patience.reset();
+                inner.clone().admit(stream);
+            }
+            Err(cause) => patience.wait_out(&mut *listener, &cause).await,
+        }
+    }
+}
+
+/// How long to wait after an error of accepting, and a descriptor in reserve.
+#[derive(Debug, Default)]
+struct Patience {
+    pause: Option<Duration>,
+    /// Open so that it can be closed: with no descriptor left, the one that waits is accepted and closed,
+    /// instead of being reported again and again.
+    reserve: Option<std::fs::File>,
+    last_log: Option<tokio::time::Instant>,
+}
+
+impl Patience {
+    fn reset(&mut self) {
+        self.pause = None;
+        if self.reserve.is_none() {
+            self.reserve = std::fs::File::open("/dev/null").ok();
+        }
+    }
+
+    async fn wait_out(&mut self, listener: &mut dyn Listen, cause: &io::Error) {
+        const PAUSE_MIN: Duration = Duration::from_millis(5);
+        const PAUSE_MAX: Duration = Duration::from_secs(1);
+        let is_peers = matches!(
+            cause.kind(),
+            io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset | io::ErrorKind::Interrupted
+        );
+        if is_peers {
+            return;
+        }
+        let now = tokio::time::Instant::now();
+        if self.last_log.is_none_or(|last| now - last >= Duration::from_secs(1)) {
+            self.last_log = Some(now);
+            tracing::warn!(%cause, address = %listener.address(), "cannot accept a connection");
+        }
+        if self.reserve.take().is_some() {
+            let next = tokio::time::timeout(PAUSE_MIN, listener.accept()).await;
+            drop(next);
+            self.reserve = std::fs::File::open("/dev/null").ok();
+        }
+        let pause = self.pause.map_or(PAUSE_MIN, |pause| (pause * 2).min(PAUSE_MAX));
+        self.pause = Some(pause);
+        tokio::time::sleep(pause).await;
+    }
+}
+
+/// Finds out what a stream speaks, and serves it.
+pub(crate) async fn serve(inner: std::sync::Arc<Inner>, mut stream: Stream, admitted: Admitted) {
+    let greeting = match unless_stopped(&admitted.bell, greeting_in_time(&inner, &mut stream)).await {
+        Some(Ok(greeting)) => greeting,
+        Some(Err(cause)) => {
+            tracing::debug!(peer = %stream.peer, %cause, "lost before it said what it speaks");
+            return;
+        }
+        None => {
+            tracing::debug!(peer = %stream.peer, "closed: others wait, and it has not said what it speaks");
+            return;
+        }
+    };
+    admitted.has_greeted();
+    let bell = admitted.bell.clone();
+    match greeting {
+        Greeting::NetRpc(first) => drive::serve::<NetRpc>(stream, first, inner.shared.clone(), bell).await,
+        Greeting::Done => {}
+    }
+}
+
+/// Runs `future` until the connection is told to end.
+async fn unless_stopped<F: Future>(bell: &Bell, future: F) -> Option<F::Output> {
+    let mut future = pin!(future);
+    poll_fn(|cx| {
+        bell.listen(cx.waker());
+        if bell.ordered() != Order::Serve {
+            return Poll::Ready(None);
+        }
+        future.as_mut().poll(cx).map(Some)
+    })
+    .await
+}
+
+/// Finds out what a stream speaks, within the time for that.
+///
+/// The time begins with the first byte: Go's clients say nothing between dialling and their first call,
+/// which may be hours apart. Until then a connection costs little, and makes room when others wait.
+async fn greeting_in_time(inner: &Inner, stream: &mut Stream) -> io::Result<Greeting> {
+    let limits = &inner.shared.limits;
+    let mut bytes = Vec::new();
+    let late = |_| io::Error::from(io::ErrorKind::TimedOut);
+    let first = tokio::time::timeout(limits.idle_timeout, read_more(stream, &mut bytes));
+    if first.await.map_err(late)?? == 0 {
+        // A health check, or a peer that changed its mind.
+        return Ok(Greeting::Done);
+    }
+    tokio::time::timeout(limits.handshake_timeout, greet(inner, stream, bytes)).await.map_err(late)?
+}
+
+/// Reads once, into the end of `bytes`; returns how many came.
+async fn read_more(stream: &mut Stream, bytes: &mut Vec<u8>) -> io::Result<usize> {
+    let mut chunk = [0; 2048];
+    let came = stream.reader.read(&mut chunk).await?;
+    bytes.extend_from_slice(chunk.get(..came).unwrap_or_default());
+    Ok(came)
+}
+
+async fn greet(inner: &Inner, stream: &mut Stream, mut bytes: Vec<u8>) -> io::Result<Greeting> {
+    loop {
+        match (tunnel::recognises(&bytes), netrpc::recognises(&bytes)) {
+            (Some(true), _) => return greet_http(inner, stream, bytes).await,
+            (Some(false), Recognition::Yes) => return Ok(Greeting::NetRpc(bytes)),
+            (None, _) | (_, Recognition::Undecided) => {
+                if read_more(stream, &mut bytes).await? == 0 {
+                    return Ok(Greeting::Done);
+                }
+            }
+            (Some(false), Recognition::No) => {
+                let first = crate::error::shown(bytes.get(..16).unwrap_or(&bytes));
+                tracing::info!(peer = %stream.peer, first, "closed: it speaks no protocol that is served here");
+                return Ok(Greeting::Done);
+            }
+        }
+    }
+}
+
+async fn greet_http(inner: &Inner, stream: &mut Stream, mut bytes: Vec<u8>) -> io::Result<Greeting> {
+    let paths = Paths { tunnels: &inner.tunnels, page: inner.page.then_some(netrpc::PAGE_PATH) };
+    let wanted = loop {
+        if let Some(wanted) = tunnel::read_request(&bytes, &paths, &inner.shared.limits) {
+            break wanted;
+        }
+        if read_more(stream, &mut bytes).await? == 0 {
+            return Ok(Greeting::Done);
+        }
+    };
+    let reply = match wanted {
+        Wanted::Tunnel { used } => {
+            let tunnel = NetRpc::TUNNEL.expect("net/rpc has a tunnel");
+            stream.writer.write_all(&tunnel::reply(&tunnel)).await?;
+            stream.writer.flush().await?;
+            // What was sent without waiting for our 200 is part of the stream: Go loses it, we do not.
+            bytes.drain(..used);
+            return Ok(Greeting::NetRpc(bytes));
+        }
+        Wanted::Page { is_head } => {
+            tunnel::page(&netrpc::page::render(inner.shared.router.list()), is_head)
+        }
+        Wanted::Refused(status) => tunnel::refusal(status),
+    };
+    stream.writer.write_all(&reply).await?;
+    Pin::new(&mut stream.writer).shutdown().await?;
+    // A peer that is still sending would see a reset, and with it lose the reply.
+    let mut rest = [0; 2048];
+    while stream.reader.read(&mut rest).await? > 0 {}
+    Ok(Greeting::Done)
+}

@@ -1,0 +1,113 @@
+//! How a connection's task is woken from outside: by a pending call, or by an order to end.
+
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Wake, Waker};
+
+/// What a connection has been told to do. Orders only grow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Order {
+    /// Serve.
+    Serve,
+    /// Read no further request, finish what runs, close.
+    Drain,
+    /// Drop what runs and close.
+    Stop,
+}
+
+/// One connection's bell. Whoever has something for the connection rings it.
+#[derive(Debug, Default)]
+pub(crate) struct Bell {
+    order: AtomicU8,
+    rung: Mutex<Rung>,
+}
+
+#[derive(Debug, Default)]
+struct Rung {
+    seats: Vec<usize>,
+    task: Option<Waker>,
+}
+
+impl Bell {
+    pub(crate) fn new() -> Arc<Self> {
+        Arc::default()
+    }
+
+    fn rung(&self) -> MutexGuard<'_, Rung> {
+        // Only pushes and swaps happen under this lock; a panic leaves nothing half done.
+        self.rung.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Says which task to wake.
+    pub(crate) fn listen(&self, waker: &Waker) {
+        let mut rung = self.rung();
+        if !rung.task.as_ref().is_some_and(|task| task.will_wake(waker)) {
+            rung.task = Some(waker.clone());
+        }
+    }
+
+    /// Gives an order, unless a stronger one was given.
+    pub(crate) fn order(&self, order: Order) {
+        self.order.fetch_max(order as u8, Ordering::AcqRel);
+        let task = self.rung().task.clone();
+        if let Some(task) = task {
+            task.wake();
+        }
+    }
+
+    /// The order that holds.
+    #[inline]
+    pub(crate) fn ordered(&self) -> Order {
+        match self.order.load(Ordering::Acquire) {
+            0 => Order::Serve,
+            1 => Order::Drain,
+            _ => Order::Stop,
+        }
+    }
+
+    /// Swaps the seats that were woken since the last time into `seats`, which is empty.
+    pub(crate) fn take_woken(&self, seats: &mut Vec<usize>) {
+        std::mem::swap(&mut self.rung().seats, seats);
+    }
+}
+
+/// Wakes one seat of a connection; made once with the seat.
+#[derive(Debug)]
+pub(crate) struct SeatBell {
+    seat: usize,
+    /// Set while the seat stands in the connection's list, so that it stands there once.
+    queued: AtomicBool,
+    bell: Arc<Bell>,
+}
+
+impl SeatBell {
+    pub(crate) fn new(seat: usize, bell: Arc<Bell>) -> Arc<Self> {
+        Arc::new(Self { seat, queued: AtomicBool::new(false), bell })
+    }
+
+    /// From now on a wake queues the seat again. Called before the seat is polled, never after.
+    #[inline]
+    pub(crate) fn reset(&self) {
+        self.queued.store(false, Ordering::Release);
+    }
+}
+
+impl Wake for SeatBell {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        if self.queued.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        let task = {
+            let mut rung = self.bell.rung();
+            rung.seats.push(self.seat);
+            rung.task.clone()
+        };
+        if let Some(task) = task {
+            task.wake();
+        }
+    }
+}

@@ -1,0 +1,247 @@
+//! Drives one connection: the only place of the answering bank that knows a socket and a clock.
+
+use std::future::poll_fn;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::bell::{Bell, Order};
+use super::connection::{Connection, Received, Shared, Stop};
+use crate::input::Input;
+use crate::limits::Limits;
+use crate::output::Output;
+use crate::protocol::Protocol;
+use crate::timer::Timer;
+use crate::transport::Stream;
+
+/// Serves a connection that speaks `P` until it ends. `first` are the bytes that have been read already.
+pub(crate) async fn serve<P: Protocol>(
+    stream: Stream,
+    first: Vec<u8>,
+    shared: Arc<Shared>,
+    bell: Arc<Bell>,
+) {
+    let limits = shared.limits.clone();
+    let connection = Connection::<P>::new(shared, stream.peer.clone(), bell.clone());
+    let mut driver = Driver {
+        connection,
+        input: Input::starting_with(first),
+        output: Output::default(),
+        watch: Watch::default(),
+        timer: Timer::default(),
+        stream,
+        limits,
+        bell,
+    };
+    let ended = poll_fn(|cx| driver.poll(cx)).await;
+    tracing::debug!(peer = %driver.stream.peer, ?ended, "connection closed");
+}
+
+struct Driver<P: Protocol> {
+    connection: Connection<P>,
+    input: Input,
+    output: Output,
+    watch: Watch,
+    timer: Timer,
+    stream: Stream,
+    limits: Limits,
+    bell: Arc<Bell>,
+}
+
+/// Why a connection ended; for the log.
+#[derive(Debug)]
+enum End {
+    /// Everything was answered and sent.
+    Served,
+    /// It was told to stop.
+    Stopped,
+    /// Reading or writing failed.
+    Lost(#[allow(dead_code, reason = "shown in the log by Debug")] io::Error),
+    /// The peer was too slow, or silent for too long.
+    TimedOut(#[allow(dead_code, reason = "shown in the log by Debug")] &'static str),
+}
+
+/// Moments that a connection keeps in mind. A clock is read only when one of them begins.
+#[derive(Debug, Default)]
+struct Watch {
+    /// Since when the beginning of a message waits for its rest, and how many bytes have come.
+    partial: Option<(Instant, usize)>,
+    /// Since when the peer has taken nothing of what is to be sent.
+    stalled: Option<Instant>,
+    /// When the connection is next looked at for idleness.
+    idle: Option<Instant>,
+    /// Reads so far, and how many there were when idleness was last looked at.
+    reads: u64,
+    reads_seen: u64,
+    /// When the earliest of the running calls ends.
+    deadline: Option<Instant>,
+}
+
+/// The most reads before other tasks have a turn.
+const READS_MAX: usize = 16;
+
+impl<P: Protocol> Driver<P> {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<End> {
+        self.bell.listen(cx.waker());
+        match self.bell.ordered() {
+            Order::Serve => {}
+            Order::Drain => self.connection.end(),
+            Order::Stop => {
+                self.connection.clear();
+                return Poll::Ready(End::Stopped);
+            }
+        }
+        self.connection.poll_woken();
+        let mut again = match self.poll_input(cx) {
+            Ok(is_more) => is_more,
+            Err(cause) => {
+                self.connection.clear();
+                return Poll::Ready(End::Lost(cause));
+            }
+        };
+        let was_full = !self.connection.wants_bytes();
+        if let Err(cause) = self.poll_output(cx) {
+            self.connection.clear();
+            return Poll::Ready(End::Lost(cause));
+        }
+        // Sending has made room: what was read and had to wait has its turn.
+        again |= was_full && self.connection.wants_bytes();
+        if self.connection.has_ended() && self.connection.pending() == 0 && self.output.is_done() {
+            return self.poll_shutdown(cx);
+        }
+        if let Some(end) = self.poll_watch(cx) {
+            self.connection.clear();
+            return Poll::Ready(end);
+        }
+        if again {
+            cx.waker().wake_by_ref();
+        }
+        Poll::Pending
+    }
+
+    /// Reads while there is something to read and somewhere to put it. Says whether there may be more at
+    /// once.
+    fn poll_input(&mut self, cx: &mut Context<'_>) -> io::Result<bool> {
+        let connection = &mut self.connection;
+        let mut received = Received { used: 0, stop: Stop::NeedsBytes };
+        // What had to wait for room. The beginning of a message is not looked at again without its rest.
+        if !self.input.tail().is_empty() && self.watch.partial.is_none() && connection.wants_bytes() {
+            self.input.retry(|bytes| {
+                received = connection.receive(bytes);
+                received.used
+            });
+            self.watch.note_partial(received, self.input.tail().len());
+        }
+        for _ in 0..READS_MAX {
+            if received.stop != Stop::NeedsBytes || !connection.wants_bytes() {
+                return Ok(received.stop == Stop::Share);
+            }
+            let read = self.input.poll_read(cx, &mut *self.stream.reader, |bytes| {
+                received = connection.receive(bytes);
+                received.used
+            });
+            match read {
+                Poll::Pending => return Ok(false),
+                Poll::Ready(Err(cause)) => return Err(cause),
+                Poll::Ready(Ok(0)) => {
+                    // The peer has ended its direction; what it asked before is still answered.
+                    connection.end();
+                    self.watch.partial = None;
+                    return Ok(false);
+                }
+                Poll::Ready(Ok(_)) => self.watch.reads += 1,
+            }
+            self.watch.note_partial(received, self.input.tail().len());
+        }
+        Ok(true)
+    }
+
+    fn poll_output(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
+        let before = self.output.total();
+        let out = self.connection.out();
+        match self.output.poll(cx, &mut *self.stream.writer, |buffer| std::mem::swap(buffer, out)) {
+            Poll::Ready(Ok(())) => self.watch.stalled = None,
+            Poll::Ready(Err(cause)) => return Err(cause),
+            Poll::Pending if self.output.total() != before || self.watch.stalled.is_none() => {
+                self.watch.stalled = Some(Instant::now());
+            }
+            Poll::Pending => {}
+        }
+        Ok(())
+    }
+
+    fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<End> {
+        match Pin::new(&mut *self.stream.writer).poll_shutdown(cx) {
+            Poll::Ready(Ok(())) => Poll::Ready(End::Served),
+            Poll::Ready(Err(cause)) => Poll::Ready(End::Lost(cause)),
+            Poll::Pending => Poll::Pending,
+        }
+    }
+
+    /// Sees to everything that depends on time; says why the connection has to end, if it has to.
+    fn poll_watch(&mut self, cx: &mut Context<'_>) -> Option<End> {
+        loop {
+            let watch = &mut self.watch;
+            if self.connection.pending() > 0 {
+                if watch.deadline.is_none() {
+                    watch.deadline = self.connection.next_deadline();
+                }
+            } else {
+                watch.deadline = None;
+            }
+            let partial = watch.partial.map(|(since, came)| since + allowed(&self.limits, came));
+            let stalled = watch.stalled.map(|since| since + self.limits.stall_timeout);
+            if watch.idle.is_none() {
+                watch.idle = Some(Instant::now() + self.limits.idle_timeout);
+            }
+            for at in [partial, stalled, watch.idle, watch.deadline].into_iter().flatten() {
+                self.timer.by(at);
+            }
+            let Poll::Ready(now) = self.timer.poll(cx) else { return None };
+            if partial.is_some_and(|at| at <= now) {
+                return Some(End::TimedOut("a message did not arrive in time"));
+            }
+            if stalled.is_some_and(|at| at <= now) {
+                return Some(End::TimedOut("the peer takes nothing"));
+            }
+            if watch.idle.is_some_and(|at| at <= now) {
+                let was_quiet = watch.reads == watch.reads_seen && self.connection.pending() == 0;
+                if was_quiet && self.output.is_done() {
+                    return Some(End::TimedOut("idle"));
+                }
+                watch.idle = None;
+                watch.reads_seen = watch.reads;
+                self.connection.rest();
+            }
+            if watch.deadline.is_some_and(|at| at <= now) {
+                watch.deadline = None;
+                self.connection.expire(now);
+                // The error replies go out in the next turn.
+                cx.waker().wake_by_ref();
+            }
+        }
+    }
+}
+
+impl Watch {
+    /// Keeps in mind when a message began to arrive and how much of it has.
+    fn note_partial(&mut self, received: Received, left: usize) {
+        if received.stop != Stop::NeedsBytes || left == 0 {
+            self.partial = None;
+        } else if let (Some((_, came)), 0) = (&mut self.partial, received.used) {
+            *came = left;
+        } else {
+            self.partial = Some((Instant::now(), left));
+        }
+    }
+}
+
+/// The time that a message may take of which `came` bytes have arrived.
+fn allowed(limits: &Limits, came: usize) -> Duration {
+    let by_length = came as f64 / limits.frame_rate_min.max(1) as f64;
+    limits.frame_timeout + Duration::from_secs_f64(by_length)
+}

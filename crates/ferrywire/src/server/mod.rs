@@ -1,0 +1,331 @@
+//! The answering bank: a server, its services, the places where it listens.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+use std::time::Duration;
+
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::error::{Code, Error, Result};
+use crate::limits::Limits;
+use crate::protocol::{NetRpc, Protocol};
+use crate::service::Service;
+use crate::transport::{self, Address, IntoAddress, Listen, Memory, Stream};
+
+mod accept;
+mod bell;
+mod connection;
+mod connections;
+mod drive;
+mod router;
+mod seats;
+
+use bell::Order;
+use connection::Shared;
+use connections::Connections;
+use router::Router;
+
+/// A server: services, and the places where it listens for their callers.
+///
+/// Every connection is told apart by its first bytes: Go's `net/rpc`, or an HTTP `CONNECT` that opens one.
+/// Each runs as one task on the runtime that calls [`run`](Self::run).
+#[must_use = "a server serves while `run` is awaited"]
+pub struct Server {
+    inner: Arc<Inner>,
+    listeners: Vec<Box<dyn Listen>>,
+    addresses: Vec<Address>,
+}
+
+pub(crate) struct Inner {
+    shared: Arc<Shared>,
+    connections: Arc<Connections>,
+    tasks: TaskTracker,
+    shutdown: CancellationToken,
+    tunnels: Vec<String>,
+    page: bool,
+}
+
+/// Collects what a server is made of.
+#[derive(Default)]
+#[must_use]
+pub struct Builder {
+    services: Vec<(Option<String>, Arc<dyn Service>)>,
+    addresses: Vec<Result<Address>>,
+    limits: Limits,
+    memory: Option<Memory>,
+    hides_page: bool,
+}
+
+impl Server {
+    /// A builder without services.
+    pub fn builder() -> Builder {
+        Builder::default()
+    }
+
+    /// The first place where the server listens, with the port that was chosen.
+    ///
+    /// # Panics
+    ///
+    /// If it listens nowhere, because it was made by [`Builder::build`].
+    pub fn address(&self) -> Address {
+        self.addresses.first().cloned().expect("a server that was bound listens somewhere")
+    }
+
+    /// All places where the server listens.
+    pub fn addresses(&self) -> &[Address] {
+        &self.addresses
+    }
+
+    /// A handle by which the server can be shut down and looked at while it runs.
+    pub fn handle(&self) -> ServerHandle {
+        ServerHandle { inner: self.inner.clone() }
+    }
+
+    /// Serves until [`ServerHandle::shutdown`], then finishes what runs.
+    ///
+    /// Nothing that a peer does ends it. Calls that run at the shutdown have
+    /// [`Limits::drain_timeout`] to finish; what is left is dropped within another second.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future stops the server at once: listeners and connections are closed, running calls
+    /// are dropped.
+    pub async fn run(self) -> Result<()> {
+        let Self { inner, listeners, .. } = self;
+        let stop = StopOnDrop(&inner);
+        let mut accepting = JoinSet::new();
+        for listener in listeners {
+            accepting.spawn(accept::accept(inner.clone(), listener));
+        }
+        inner.shutdown.cancelled().await;
+        accepting.shutdown().await;
+        inner.drain().await;
+        drop(stop);
+        Ok(())
+    }
+
+    /// Serves until `signal` is ready, then shuts down as [`ServerHandle::shutdown`] does.
+    pub async fn run_until(self, signal: impl Future<Output = ()>) -> Result<()> {
+        let handle = self.handle();
+        let run = std::pin::pin!(self.run());
+        let signal = std::pin::pin!(signal);
+        match futures_util::future::select(run, signal).await {
+            futures_util::future::Either::Left((ended, _)) => ended,
+            futures_util::future::Either::Right(((), run)) => {
+                handle.shutdown();
+                run.await
+            }
+        }
+    }
+
+    /// Serves one stream until it ends: Go's `ServeConn`. The server need not be bound anywhere.
+    ///
+    /// With standard input and output this is a program that another one starts to ask it something:
+    ///
+    /// ```no_run
+    /// # async fn example(server: ferrywire::Server) {
+    /// use ferrywire::transport::{Peer, Stream};
+    ///
+    /// let stream = Stream::new(tokio::io::stdin(), tokio::io::stdout(), Peer::named("stdio"));
+    /// server.serve(stream).await;
+    /// # }
+    /// ```
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future closes the stream and drops its calls.
+    pub async fn serve(&self, stream: Stream) {
+        match self.inner.connections.admit(&stream.peer, &self.inner.shared.limits) {
+            Ok(admitted) => accept::serve(self.inner.clone(), stream, admitted).await,
+            Err(limit) => tracing::warn!(peer = %stream.peer, limit, "a connection was refused"),
+        }
+    }
+}
+
+impl std::fmt::Debug for Server {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Server")
+            .field("services", &self.inner.shared.router)
+            .field("addresses", &self.addresses)
+            .finish_non_exhaustive()
+    }
+}
+
+struct StopOnDrop<'i>(&'i Inner);
+
+impl Drop for StopOnDrop<'_> {
+    fn drop(&mut self) {
+        self.0.connections.order(Order::Stop);
+    }
+}
+
+impl Inner {
+    /// Starts serving a stream, if there is room for it.
+    fn admit(self: Arc<Self>, stream: Stream) {
+        match self.connections.admit(&stream.peer, &self.shared.limits) {
+            Ok(admitted) => {
+                let tasks = self.tasks.clone();
+                tasks.spawn(accept::serve(self, stream, admitted));
+            }
+            Err(limit) => tracing::debug!(peer = %stream.peer, limit, "a connection was refused"),
+        }
+    }
+
+    async fn drain(&self) {
+        self.tasks.close();
+        self.connections.order(Order::Drain);
+        let drained = tokio::time::timeout(self.shared.limits.drain_timeout, self.tasks.wait()).await;
+        if drained.is_ok() {
+            return;
+        }
+        let left = self.connections.len();
+        tracing::warn!(left, "calls were still running at the end of the drain timeout");
+        self.connections.order(Order::Stop);
+        let _ = tokio::time::timeout(Duration::from_secs(1), self.tasks.wait()).await;
+    }
+}
+
+impl Builder {
+    /// Adds a service under its own name.
+    pub fn register(mut self, service: impl Service) -> Self {
+        self.services.push((None, Arc::new(service)));
+        self
+    }
+
+    /// Adds a service under another name; dots are allowed in it.
+    pub fn register_as(mut self, name: impl Into<String>, service: impl Service) -> Self {
+        self.services.push((Some(name.into()), Arc::new(service)));
+        self
+    }
+
+    /// Adds a place to listen at, beside the one given to [`bind`](Self::bind).
+    ///
+    /// An `http://` address listens as `tcp://` does, and opens tunnels at its path too.
+    pub fn listen(mut self, address: impl IntoAddress) -> Self {
+        self.addresses.push(address.into_address());
+        self
+    }
+
+    /// Replaces the limits.
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Gives access to places inside the process, for `memory://` addresses.
+    pub fn memory(mut self, memory: &Memory) -> Self {
+        self.memory = Some(memory.clone());
+        self
+    }
+
+    /// Hides the page of services at `/debug/rpc`, which is shown otherwise.
+    pub fn without_debug_page(mut self) -> Self {
+        self.hides_page = true;
+        self
+    }
+
+    /// Listens at `address` and at every place given to [`listen`](Self::listen).
+    ///
+    /// # Errors
+    ///
+    /// - [`Code::AlreadyExists`] if two services have one name.
+    /// - [`Code::InvalidArgument`] if an address is none.
+    /// - [`Code::Unavailable`] if a place cannot be listened at.
+    pub async fn bind(mut self, address: impl IntoAddress) -> Result<Server> {
+        self.addresses.insert(0, address.into_address());
+        let addresses = std::mem::take(&mut self.addresses).into_iter().collect::<Result<Vec<_>>>()?;
+        let memory = self.memory.clone();
+        let tunnels = addresses.iter().filter_map(|address| address.tunnel());
+        let tunnels = tunnels.filter(|path| !path.is_empty()).map(str::to_owned).collect();
+        let mut server = self.make(tunnels)?;
+        for address in &addresses {
+            let listener = transport::listen(address, memory.as_ref()).await?;
+            server.addresses.push(listener.address());
+            server.listeners.push(listener);
+        }
+        Ok(server)
+    }
+
+    /// A server that listens nowhere, for [`Server::serve`].
+    ///
+    /// # Errors
+    ///
+    /// - [`Code::AlreadyExists`] if two services have one name.
+    /// - [`Code::InvalidArgument`] if places to listen at were given.
+    pub fn build(self) -> Result<Server> {
+        if !self.addresses.is_empty() {
+            let text = "`build` listens nowhere: make the server with `bind` to listen";
+            return Err(Error::new(Code::InvalidArgument, text));
+        }
+        self.make(Vec::new())
+    }
+
+    fn make(self, mut tunnels: Vec<String>) -> Result<Server> {
+        let mut router = Router::default();
+        for (name, service) in self.services {
+            router.register(name, service)?;
+        }
+        let mut limits = self.limits;
+        limits.connections_max = limits.connections_max.min(descriptors_max() / 2);
+        tunnels.extend(NetRpc::TUNNEL.map(|tunnel| tunnel.path.to_owned()));
+        let inner = Inner {
+            shared: Arc::new(Shared { router, limits, running: AtomicUsize::new(0) }),
+            connections: Arc::default(),
+            tasks: TaskTracker::new(),
+            shutdown: CancellationToken::new(),
+            tunnels,
+            page: !self.hides_page,
+        };
+        Ok(Server { inner: Arc::new(inner), listeners: Vec::new(), addresses: Vec::new() })
+    }
+}
+
+impl std::fmt::Debug for Builder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Builder").field("services", &self.services.len()).finish_non_exhaustive()
+    }
+}
+
+/// How many descriptors the process may have.
+fn descriptors_max() -> usize {
+    let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile);
+    limit.current.and_then(|most| usize::try_from(most).ok()).unwrap_or(usize::MAX)
+}
+
+/// A running server, from outside.
+#[derive(Clone)]
+pub struct ServerHandle {
+    inner: Arc<Inner>,
+}
+
+impl ServerHandle {
+    /// Stops accepting and reading; what runs is finished and answered, then the server's `run` returns.
+    /// A second call changes nothing.
+    pub fn shutdown(&self) {
+        self.inner.shutdown.cancel();
+    }
+
+    /// How often each `Service.Method` has been started.
+    pub fn calls(&self) -> Vec<(String, u64)> {
+        self.inner.shared.router.calls()
+    }
+
+    /// How many connections there are.
+    pub fn connections(&self) -> usize {
+        self.inner.connections.len()
+    }
+
+    /// How many calls have started and not finished.
+    pub fn running(&self) -> usize {
+        self.inner.shared.running.load(std::sync::atomic::Ordering::Relaxed)
+    }
+}
+
+impl std::fmt::Debug for ServerHandle {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ServerHandle").field("connections", &self.connections()).finish_non_exhaustive()
+    }
+}

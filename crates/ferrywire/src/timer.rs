@@ -1,0 +1,44 @@
+//! One timer for everything that a connection waits for.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use tokio::time::{Instant, Sleep, sleep_until};
+
+/// A timer that is only moved when it has to go off earlier.
+#[derive(Debug, Default)]
+pub(crate) struct Timer {
+    sleep: Option<Pin<Box<Sleep>>>,
+    armed: Option<Instant>,
+}
+
+impl Timer {
+    /// Sees to it that the task is woken at `at` or earlier.
+    #[inline]
+    pub(crate) fn by(&mut self, at: Instant) {
+        if self.armed.is_none_or(|armed| at < armed) {
+            self.arm(at);
+        }
+    }
+
+    #[cold]
+    fn arm(&mut self, at: Instant) {
+        self.armed = Some(at);
+        match &mut self.sleep {
+            Some(sleep) => sleep.as_mut().reset(at),
+            None => self.sleep = Some(Box::pin(sleep_until(at))),
+        }
+    }
+
+    /// The moment, once the timer has gone off; it is then disarmed.
+    #[inline]
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Instant> {
+        let (Some(sleep), Some(_)) = (&mut self.sleep, self.armed) else {
+            return Poll::Pending;
+        };
+        ready!(sleep.as_mut().poll(cx));
+        self.armed = None;
+        Poll::Ready(Instant::now())
+    }
+}

@@ -1,0 +1,112 @@
+//! Transports: where streams of bytes come from. One file each.
+//!
+//! A transport knows addresses and streams, and nothing of what is said over them.
+
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use crate::error::{Code, Error, Phase, Result};
+
+mod address;
+mod memory;
+mod tcp;
+mod unix;
+
+pub use crate::peer::Peer;
+pub use address::{Address, IntoAddress, Place};
+pub use memory::Memory;
+pub use tcp::Tcp;
+pub use unix::Unix;
+
+/// A boxed future; dialling and accepting are rare enough for one each.
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// A stream of bytes in both directions, and who is at its other end.
+pub struct Stream {
+    /// Where bytes come from.
+    pub reader: Box<dyn AsyncRead + Send + Unpin>,
+    /// Where bytes go. Shutting it down ends this direction only.
+    pub writer: Box<dyn AsyncWrite + Send + Unpin>,
+    /// The other end.
+    pub peer: Arc<Peer>,
+}
+
+impl Stream {
+    /// Any pair of byte streams: standard input and output, the two ends of pipes, a test's own.
+    pub fn new(
+        reader: impl AsyncRead + Send + Unpin + 'static,
+        writer: impl AsyncWrite + Send + Unpin + 'static,
+        peer: Peer,
+    ) -> Self {
+        Self { reader: Box::new(reader), writer: Box::new(writer), peer: Arc::new(peer) }
+    }
+}
+
+impl std::fmt::Debug for Stream {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Stream").field("peer", &self.peer).finish_non_exhaustive()
+    }
+}
+
+/// Makes streams to a place, and accepts them at one.
+pub trait Transport: Send + Sync + 'static {
+    /// A new stream to `place`.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future leaves neither a task nor a socket.
+    fn dial<'a>(&'a self, place: &'a Place) -> BoxFuture<'a, io::Result<Stream>>;
+
+    /// Starts accepting streams at `place`.
+    fn listen<'a>(&'a self, place: &'a Place) -> BoxFuture<'a, io::Result<Box<dyn Listen>>>;
+}
+
+/// A place where streams are accepted.
+pub trait Listen: Send + 'static {
+    /// The next stream.
+    fn accept(&mut self) -> BoxFuture<'_, io::Result<Stream>>;
+
+    /// Where it listens, with the port that was chosen.
+    fn address(&self) -> Address;
+}
+
+/// The transport that reaches `place`; `memory` serves the places inside the process.
+fn transport_of<'a>(place: &Place, memory: Option<&'a Memory>) -> Result<&'a dyn Transport> {
+    match place {
+        Place::Tcp(_) => Ok(&Tcp),
+        Place::Unix(_) => Ok(&Unix),
+        Place::Memory(name) => match memory {
+            Some(memory) => Ok(memory),
+            None => Err(Error::new(
+                Code::InvalidArgument,
+                format!("memory://{name} is inside a `Memory`: hand it to the builder"),
+            )
+            .in_phase(Phase::Connect)
+            .not_executed()),
+        },
+    }
+}
+
+/// A new stream to `address`.
+pub(crate) async fn dial(address: &Address, memory: Option<&Memory>) -> Result<Stream> {
+    let transport = transport_of(address.place(), memory)?;
+    transport.dial(address.place()).await.map_err(|cause| {
+        Error::new(Code::Unavailable, cause.to_string())
+            .in_phase(Phase::Connect)
+            .at_peer(address.to_string())
+            .not_executed()
+            .caused_by(cause)
+    })
+}
+
+/// A listener at `address`.
+pub(crate) async fn listen(address: &Address, memory: Option<&Memory>) -> Result<Box<dyn Listen>> {
+    let transport = transport_of(address.place(), memory)?;
+    transport.listen(address.place()).await.map_err(|cause| {
+        Error::new(Code::Unavailable, format!("cannot listen on {address}: {cause}")).caused_by(cause)
+    })
+}
