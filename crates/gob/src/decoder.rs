@@ -212,7 +212,10 @@ impl<'de> SliceDecoder<'de> {
                 self.at += end;
                 Err(end_of_stream(false))
             }
-            Next::More { .. } => Err(end_of_stream(!rest.is_empty())),
+            Next::More { used, .. } => {
+                self.at += used;
+                Err(end_of_stream(!rest.is_empty()))
+            }
         }
     }
 }

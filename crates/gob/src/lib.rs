@@ -21,6 +21,10 @@ mod wire;
 pub use decoder::{Decoder, SliceDecoder};
 pub use encoder::Encoder;
 pub use error::{Error, ErrorKind, Result};
+pub use helper::{
+    AsIf, BigInt, BinaryMarshaled, Complex, GobEncoded, RawString, TextMarshaled, Time,
+    as_big_int as big_int, as_time as time,
+};
 pub use limits::Limits;
 pub use messages::{Messages, Next};
 pub use names::Marshaler;

@@ -21,6 +21,8 @@ pub(crate) struct Read<'a, 't, 'de> {
     pub(super) present: bool,
     /// At the top or in an interface, where two structs without a field in common do not match.
     pub(super) strict: bool,
+    /// Inside a marshaler, whose content is not for people.
+    compact: bool,
 }
 
 impl<'a, 't, 'de> Read<'a, 't, 'de> {
@@ -30,6 +32,7 @@ impl<'a, 't, 'de> Read<'a, 't, 'de> {
             ty,
             present: true,
             strict: true,
+            compact: false,
         }
     }
 
@@ -40,6 +43,7 @@ impl<'a, 't, 'de> Read<'a, 't, 'de> {
             ty,
             present: true,
             strict: false,
+            compact: false,
         }
     }
 
@@ -50,6 +54,7 @@ impl<'a, 't, 'de> Read<'a, 't, 'de> {
             ty,
             present,
             strict: false,
+            compact: false,
         }
     }
 
@@ -377,14 +382,21 @@ impl<'de> Deserializer<'de> for Read<'_, '_, 'de> {
         name: &'static str,
         visitor: V,
     ) -> Result<V::Value> {
+        let mut compact = false;
         if name == reserved::COMPLEX {
             self.expect(Ty::COMPLEX, "a complex number")?;
         } else if let Some((expected, _)) = Marshaler::reserved(name) {
             if self.wire().and_then(Wire::marshaler) != Some(expected) {
                 return self.other(&format!("a {}", expected.go_name()));
             }
+            compact = true;
         }
-        visitor.visit_newtype_struct(self)
+        visitor.visit_newtype_struct(Self { compact, ..self })
+    }
+
+    #[inline]
+    fn is_human_readable(&self) -> bool {
+        !self.compact
     }
 
     fn deserialize_seq<V: Visitor<'de>>(mut self, visitor: V) -> Result<V::Value> {

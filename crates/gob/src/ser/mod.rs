@@ -19,6 +19,9 @@ pub(crate) struct Write<'a> {
     node: &'static Node,
     /// How far the field is from the last one written; 0 outside of structs, where zeros are written too.
     delta: u32,
+    /// Inside a marshaler: what only programs read. Elsewhere types that have a text for people write that, because
+    /// Go has strings and no enums of address families.
+    compact: bool,
 }
 
 impl<'a> Write<'a> {
@@ -29,12 +32,18 @@ impl<'a> Write<'a> {
             out,
             node,
             delta: 0,
+            compact: false,
         }
     }
 
     #[inline]
     fn field(out: &'a mut Vec<u8>, node: &'static Node, delta: u32) -> Self {
-        Self { out, node, delta }
+        Self {
+            out,
+            node,
+            delta,
+            compact: false,
+        }
     }
 
     #[inline]
@@ -312,7 +321,13 @@ impl<'a> Serializer for Write<'a> {
         _: &'static str,
         value: &T,
     ) -> Result<bool> {
-        value.serialize(self)
+        let compact = matches!(self.node.shape, Shape::Opaque { .. });
+        value.serialize(Self { compact, ..self })
+    }
+
+    #[inline]
+    fn is_human_readable(&self) -> bool {
+        !self.compact
     }
 
     fn serialize_newtype_variant<T: Serialize + ?Sized>(

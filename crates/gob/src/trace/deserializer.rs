@@ -20,6 +20,8 @@ use super::{
 pub(super) struct Trial<'t> {
     tracer: &'t mut Tracer,
     place: Option<Place>,
+    /// Inside a marshaler, whose content is not for people.
+    compact: bool,
 }
 
 /// Texts, one of which most types that parse a string accept: empty, a word, a number, dates, addresses, an id.
@@ -48,11 +50,16 @@ impl<'t> Trial<'t> {
         Self {
             tracer,
             place: Some(place),
+            compact: false,
         }
     }
 
     pub(super) fn new(tracer: &'t mut Tracer, place: Option<Place>) -> Self {
-        Self { tracer, place }
+        Self {
+            tracer,
+            place,
+            compact: false,
+        }
     }
 
     /// Offers the next of `count` trial values; when it is refused, the next pass offers another.
@@ -274,7 +281,10 @@ impl<'de> Deserializer<'de> for Trial<'_> {
         if let Some((marshaler, go_name)) = Marshaler::reserved(name) {
             self.tracer
                 .record(self.place, Seen::Opaque(marshaler, go_name));
-            return visitor.visit_newtype_struct(Trial::new(self.tracer, None));
+            return visitor.visit_newtype_struct(Trial {
+                compact: true,
+                ..Trial::new(self.tracer, None)
+            });
         }
         match name {
             reserved::COMPLEX => {
@@ -305,6 +315,10 @@ impl<'de> Deserializer<'de> for Trial<'_> {
         };
         self.tracer.depth -= 1;
         made
+    }
+
+    fn is_human_readable(&self) -> bool {
+        !self.compact
     }
 
     fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
