@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::metadata::Metadata;
 use crate::peer::Peer;
+use crate::timer;
 
 /// What a method may ask about its call: who calls, until when, with what beside the argument, and whether
 /// anybody still waits.
@@ -72,7 +73,7 @@ impl Context {
     }
 
     fn moment(&self) -> Instant {
-        *self.deadline.get_or_init(|| Instant::now() + self.timeout)
+        *self.deadline.get_or_init(|| timer::after(self.timeout))
     }
 
     /// What came beside the argument; empty on wires that carry none.
@@ -85,7 +86,11 @@ impl Context {
     /// The method's own future needs none: it is dropped when its call is withdrawn, its deadline passes or
     /// its caller is lost. Take one for work that goes on elsewhere, such as a spawned task.
     pub fn cancellation(&self) -> Cancellation {
-        Cancellation(self.cancellation.get_or_init(CancellationToken::new).clone())
+        Cancellation(
+            self.cancellation
+                .get_or_init(CancellationToken::new)
+                .clone(),
+        )
     }
 }
 

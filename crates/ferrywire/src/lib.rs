@@ -2,7 +2,6 @@
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
-
 pub mod body;
 pub mod client;
 pub mod codec;

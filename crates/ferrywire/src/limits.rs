@@ -171,8 +171,14 @@ mod tests {
     fn a_wire_timeout_of_zero_is_clamped() {
         let limits = Limits::default();
 
-        assert_eq!(limits.granted(Some(Duration::ZERO)), Duration::from_millis(1));
-        assert_eq!(limits.granted(Some(Duration::MAX)), Duration::from_secs(3600));
+        assert_eq!(
+            limits.granted(Some(Duration::ZERO)),
+            Duration::from_millis(1)
+        );
+        assert_eq!(
+            limits.granted(Some(Duration::MAX)),
+            Duration::from_secs(3600)
+        );
         assert_eq!(limits.granted(None), Duration::from_secs(30));
     }
 }

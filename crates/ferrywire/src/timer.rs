@@ -3,8 +3,16 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use tokio::time::{Instant, Sleep, sleep_until};
+
+/// The moment that lies `timeout` ahead; for lengths beyond what a clock can say, one that never comes.
+pub(crate) fn after(timeout: Duration) -> Instant {
+    const FAR: Duration = Duration::from_secs(30 * 365 * 24 * 3600);
+    let now = Instant::now();
+    now.checked_add(timeout.min(FAR)).unwrap_or(now)
+}
 
 /// A timer that is only moved when it has to go off earlier.
 #[derive(Debug, Default)]

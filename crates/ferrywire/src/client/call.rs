@@ -17,6 +17,7 @@ use crate::body::{Encode, Sink};
 use crate::codec::{Format, Preamble, Shape};
 use crate::error::{Code, Error, Phase, Result};
 use crate::message::Head;
+use crate::timer;
 use crate::transport::BoxFuture;
 
 /// A call that is sent when it is first awaited.
@@ -65,7 +66,11 @@ impl Encoded {
         let mut sink = Sink::new(format, &mut bytes);
         let failed = sink.put(value, shape).err();
         let preamble = sink.preamble;
-        Self { bytes, preamble, failed }
+        Self {
+            bytes,
+            preamble,
+            failed,
+        }
     }
 }
 
@@ -86,10 +91,13 @@ impl<A: Serialize> Encode for Argument<A> {
     }
 }
 
+/// A connection, and the room on it if the call had to wait for that.
+type Way = (Arc<dyn Link>, Option<Room>);
+
 enum Stage {
     Fresh,
     /// No connection, or no room on it.
-    Waiting(BoxFuture<'static, Result<(Arc<dyn Link>, Option<Room>)>>),
+    Waiting(BoxFuture<'static, Result<Way>>),
     Sent(Arc<dyn Link>, u64),
     Done,
 }
@@ -125,7 +133,11 @@ impl<'c, A, R> Call<'c, A, R> {
     /// Waits for a connection with room, until the deadline.
     fn wait(&self, link: Option<Arc<dyn Link>>, deadline: Instant) -> Stage {
         let pool = self.pool.clone();
-        let phase = if link.is_some() { Phase::Queue } else { Phase::Connect };
+        let phase = if link.is_some() {
+            Phase::Queue
+        } else {
+            Phase::Connect
+        };
         Stage::Waiting(Box::pin(async move {
             let found = async {
                 match link {
@@ -138,10 +150,13 @@ impl<'c, A, R> Call<'c, A, R> {
             };
             match tokio::time::timeout_at(deadline, found).await {
                 Ok(found) => found,
-                Err(_) => Err(Error::new(Code::DeadlineExceeded, "the deadline passed before the call was sent")
-                    .in_phase(phase)
-                    .at_peer(pool.name())
-                    .not_executed()),
+                Err(_) => Err(Error::new(
+                    Code::DeadlineExceeded,
+                    "the deadline passed before the call was sent",
+                )
+                .in_phase(phase)
+                .at_peer(pool.name())
+                .not_executed()),
             }
         }))
     }
@@ -176,12 +191,18 @@ impl<A: Serialize, R: DeserializeOwned> Future for Call<'_, A, R> {
                 Stage::Fresh => (call.pool.current(), None),
                 Stage::Done => panic!("a call was polled after it ended"),
             };
-            let deadline = *call.deadline.get_or_insert_with(|| Instant::now() + call.timeout);
+            let deadline = *call
+                .deadline
+                .get_or_insert_with(|| timer::after(call.timeout));
             let Some(link) = link else {
                 call.stage = call.wait(None, deadline);
                 continue;
             };
-            let outgoing = Outgoing { head: call.head, argument: &call.argument, deadline };
+            let outgoing = Outgoing {
+                head: call.head,
+                argument: &call.argument,
+                deadline,
+            };
             call.stage = match link.send(&outgoing, room, cx) {
                 Ok(Sent::As(id)) => {
                     call.stage = Stage::Sent(link, id);
@@ -215,6 +236,9 @@ impl<A, R> std::fmt::Debug for Call<'_, A, R> {
             Stage::Sent(..) => "sent",
             Stage::Done => "done",
         };
-        f.debug_struct("Call").field("method", &self.head.method).field("stage", &stage).finish_non_exhaustive()
+        f.debug_struct("Call")
+            .field("method", &self.head.method)
+            .field("stage", &stage)
+            .finish_non_exhaustive()
     }
 }

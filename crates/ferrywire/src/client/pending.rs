@@ -17,7 +17,6 @@ use crate::error::Result;
 pub(crate) struct Pending {
     slots: Vec<Slot>,
     free: Vec<u32>,
-    waiting: usize,
 }
 
 #[derive(Debug)]
@@ -78,7 +77,6 @@ impl Pending {
     /// Adds a call; returns its id.
     #[inline]
     pub(crate) fn insert(&mut self, waker: Waker, deadline: Instant, span: Span) -> u64 {
-        self.waiting += 1;
         let state = State::Waiting(waker);
         if let Some(index) = self.free.pop()
             && let Some(slot) = self.slots.get_mut(index as usize)
@@ -86,7 +84,13 @@ impl Pending {
             (slot.state, slot.deadline, slot.span) = (state, deadline, span);
             return self.id_of(index as usize);
         }
-        self.slots.push(Slot { generation: 0, state, deadline, span, bytes: Vec::new() });
+        self.slots.push(Slot {
+            generation: 0,
+            state,
+            deadline,
+            span,
+            bytes: Vec::new(),
+        });
         self.slots.len() as u64 - 1
     }
 
@@ -95,16 +99,12 @@ impl Pending {
         (slot.generation == id >> SLOT_BITS).then_some(slot)
     }
 
-    /// How many calls wait for a reply.
-    #[inline]
-    pub(crate) fn waiting(&self) -> usize {
-        self.waiting
-    }
-
     /// Gives a waiting call its reply and wakes its caller. Says whether anybody waited.
     #[inline]
     pub(crate) fn settle(&mut self, id: u64, outcome: Result<Body<'_>>) -> bool {
-        let Some(slot) = self.slot(id) else { return false };
+        let Some(slot) = self.slot(id) else {
+            return false;
+        };
         if !matches!(slot.state, State::Waiting(_)) {
             return false;
         }
@@ -116,19 +116,20 @@ impl Pending {
         if let State::Waiting(waker) = std::mem::replace(&mut slot.state, State::Done(done)) {
             waker.wake();
         }
-        self.waiting -= 1;
         true
     }
 
     /// Ends waiting calls without a reply: those that `error` has an error for.
-    pub(crate) fn end(&mut self, mut error: impl FnMut(Instant, Span) -> Option<crate::error::Error>) {
+    pub(crate) fn end(
+        &mut self,
+        mut error: impl FnMut(Instant, Span) -> Option<crate::error::Error>,
+    ) {
         for slot in &mut self.slots {
             if let State::Waiting(_) = slot.state
                 && let Some(error) = error(slot.deadline, slot.span)
                 && let State::Waiting(waker) =
                     std::mem::replace(&mut slot.state, State::Done(Err(error)))
             {
-                self.waiting -= 1;
                 waker.wake();
             }
         }
@@ -137,7 +138,11 @@ impl Pending {
     /// The earliest deadline of the waiting calls.
     pub(crate) fn next_deadline(&self) -> Option<Instant> {
         let waits = |slot: &&Slot| matches!(slot.state, State::Waiting(_));
-        self.slots.iter().filter(waits).map(|slot| slot.deadline).min()
+        self.slots
+            .iter()
+            .filter(waits)
+            .map(|slot| slot.deadline)
+            .min()
     }
 
     /// What became of a call; its slot is then free. `spare` becomes the slot's buffer.
@@ -161,14 +166,12 @@ impl Pending {
 
     /// Takes a call out, whatever became of it. Says whether it still waited.
     pub(crate) fn remove(&mut self, id: u64) -> bool {
-        let Some(slot) = self.slot(id) else { return false };
+        let Some(slot) = self.slot(id) else {
+            return false;
+        };
         let state = std::mem::replace(&mut slot.state, State::Free);
         self.free(id);
-        let has_waited = matches!(state, State::Waiting(_));
-        if has_waited {
-            self.waiting -= 1;
-        }
-        has_waited
+        matches!(state, State::Waiting(_))
     }
 
     fn free(&mut self, id: u64) {
@@ -179,11 +182,6 @@ impl Pending {
             }
             self.free.push(id as u32 & (SLOTS_MAX as u32 - 1));
         }
-    }
-
-    /// How many slots are in use, whatever their state.
-    pub(crate) fn used(&self) -> usize {
-        self.slots.len() - self.free.len()
     }
 }
 
@@ -200,7 +198,11 @@ mod tests {
     }
 
     fn body(bytes: &[u8]) -> Result<Body<'_>> {
-        Ok(Body { format: Format::Gob, bytes, types: None })
+        Ok(Body {
+            format: Format::Gob,
+            bytes,
+            types: None,
+        })
     }
 
     #[tokio::test]
@@ -237,13 +239,17 @@ mod tests {
         let mut pending = Pending::default();
         let mut seen = std::collections::HashSet::new();
         for _ in 0..1000 {
-            let ids = [insert(&mut pending), insert(&mut pending), insert(&mut pending)];
+            let ids = [
+                insert(&mut pending),
+                insert(&mut pending),
+                insert(&mut pending),
+            ];
             for id in ids {
                 assert!(seen.insert(id), "{id} was used twice");
                 assert!(pending.remove(id));
             }
         }
-        assert_eq!(pending.used(), 0);
+        assert_eq!(pending.free.len(), pending.slots.len());
     }
 
     #[tokio::test]
@@ -253,7 +259,6 @@ mod tests {
 
         pending.end(|_, _| Some(Error::new(Code::Unavailable, "gone")));
 
-        assert_eq!(pending.waiting(), 0);
         let Poll::Ready(settled) = pending.poll(id, Waker::noop(), Vec::new()) else {
             panic!("the call was ended")
         };

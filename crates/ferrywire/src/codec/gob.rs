@@ -32,8 +32,11 @@ impl Codec for Gob {
     #[inline]
     fn decode<'b, T: Deserialize<'b>>(bytes: &'b [u8], types: Option<&Arc<Types>>) -> Result<T> {
         let Some(types) = types else {
-            return Err(Error::new(Code::Internal, "a gob body came without its type definitions")
-                .in_phase(Phase::Decode));
+            return Err(Error::new(
+                Code::Internal,
+                "a gob body came without its type definitions",
+            )
+            .in_phase(Phase::Decode));
         };
         Ok(types.decode(bytes)?)
     }

@@ -12,9 +12,9 @@ use super::Inner;
 use super::bell::{Bell, Order};
 use super::connections::Admitted;
 use super::drive;
+use crate::protocol::Protocol;
 use crate::protocol::netrpc::{self, NetRpc, Recognition};
 use crate::protocol::tunnel::{self, Paths, Wanted};
-use crate::protocol::Protocol;
 use crate::transport::{Listen, Stream};
 
 /// What a stream turned out to be.
@@ -62,13 +62,18 @@ impl Patience {
         const PAUSE_MAX: Duration = Duration::from_secs(1);
         let is_peers = matches!(
             cause.kind(),
-            io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset | io::ErrorKind::Interrupted
+            io::ErrorKind::ConnectionAborted
+                | io::ErrorKind::ConnectionReset
+                | io::ErrorKind::Interrupted
         );
         if is_peers {
             return;
         }
         let now = tokio::time::Instant::now();
-        if self.last_log.is_none_or(|last| now - last >= Duration::from_secs(1)) {
+        if self
+            .last_log
+            .is_none_or(|last| now - last >= Duration::from_secs(1))
+        {
             self.last_log = Some(now);
             tracing::warn!(%cause, address = %listener.address(), "cannot accept a connection");
         }
@@ -77,7 +82,9 @@ impl Patience {
             drop(next);
             self.reserve = std::fs::File::open("/dev/null").ok();
         }
-        let pause = self.pause.map_or(PAUSE_MIN, |pause| (pause * 2).min(PAUSE_MAX));
+        let pause = self
+            .pause
+            .map_or(PAUSE_MIN, |pause| (pause * 2).min(PAUSE_MAX));
         self.pause = Some(pause);
         tokio::time::sleep(pause).await;
     }
@@ -85,7 +92,8 @@ impl Patience {
 
 /// Finds out what a stream speaks, and serves it.
 pub(crate) async fn serve(inner: std::sync::Arc<Inner>, mut stream: Stream, admitted: Admitted) {
-    let greeting = match unless_stopped(&admitted.bell, greeting_in_time(&inner, &mut stream)).await {
+    let greeting = match unless_stopped(&admitted.bell, greeting_in_time(&inner, &mut stream)).await
+    {
         Some(Ok(greeting)) => greeting,
         Some(Err(cause)) => {
             tracing::debug!(peer = %stream.peer, %cause, "lost before it said what it speaks");
@@ -99,7 +107,9 @@ pub(crate) async fn serve(inner: std::sync::Arc<Inner>, mut stream: Stream, admi
     admitted.has_greeted();
     let bell = admitted.bell.clone();
     match greeting {
-        Greeting::NetRpc(first) => drive::serve::<NetRpc>(stream, first, inner.shared.clone(), bell).await,
+        Greeting::NetRpc(first) => {
+            drive::serve::<NetRpc>(stream, first, inner.shared.clone(), bell).await
+        }
         Greeting::Done => {}
     }
 }
@@ -130,7 +140,9 @@ async fn greeting_in_time(inner: &Inner, stream: &mut Stream) -> io::Result<Gree
         // A health check, or a peer that changed its mind.
         return Ok(Greeting::Done);
     }
-    tokio::time::timeout(limits.handshake_timeout, greet(inner, stream, bytes)).await.map_err(late)?
+    tokio::time::timeout(limits.handshake_timeout, greet(inner, stream, bytes))
+        .await
+        .map_err(late)?
 }
 
 /// Reads once, into the end of `bytes`; returns how many came.
@@ -160,8 +172,15 @@ async fn greet(inner: &Inner, stream: &mut Stream, mut bytes: Vec<u8>) -> io::Re
     }
 }
 
-async fn greet_http(inner: &Inner, stream: &mut Stream, mut bytes: Vec<u8>) -> io::Result<Greeting> {
-    let paths = Paths { tunnels: &inner.tunnels, page: inner.page.then_some(netrpc::PAGE_PATH) };
+async fn greet_http(
+    inner: &Inner,
+    stream: &mut Stream,
+    mut bytes: Vec<u8>,
+) -> io::Result<Greeting> {
+    let paths = Paths {
+        tunnels: &inner.tunnels,
+        page: inner.page.then_some(netrpc::PAGE_PATH),
+    };
     let wanted = loop {
         if let Some(wanted) = tunnel::read_request(&bytes, &paths, &inner.shared.limits) {
             break wanted;

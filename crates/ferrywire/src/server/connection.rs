@@ -21,6 +21,7 @@ use crate::message::{Ask, Asked, Missing, Read};
 use crate::peer::Peer;
 use crate::protocol::{Protocol, ReadRequests, WriteReplies};
 use crate::service::Request;
+use crate::timer;
 
 /// What all connections of a server share.
 #[derive(Debug)]
@@ -101,7 +102,9 @@ impl Window {
     /// Counts one more; returns how many there were in this stretch, and whether a new one has begun.
     fn add(&mut self) -> (usize, bool) {
         let now = Instant::now();
-        let is_new = self.began.is_none_or(|began| now - began > Duration::from_secs(10));
+        let is_new = self
+            .began
+            .is_none_or(|began| now - began > Duration::from_secs(10));
         if is_new {
             (self.began, self.count) = (Some(now), 0);
         }
@@ -126,7 +129,11 @@ impl<P: Protocol> Connection<P> {
             conduct: Conduct::default(),
             out: Vec::new(),
         };
-        Self { reader, bank, ended: false }
+        Self {
+            reader,
+            bank,
+            ended: false,
+        }
     }
 
     /// Takes whole messages from the front of `bytes`, and starts what they ask for.
@@ -134,13 +141,22 @@ impl<P: Protocol> Connection<P> {
         let mut used = 0;
         for _ in 0..SHARE {
             if self.ended {
-                return Received { used, stop: Stop::Ended };
+                return Received {
+                    used,
+                    stop: Stop::Ended,
+                };
             }
             if !self.bank.has_room() {
-                return Received { used, stop: Stop::Busy };
+                return Received {
+                    used,
+                    stop: Stop::Busy,
+                };
             }
             match self.reader.read(bytes.get(used..).unwrap_or_default()) {
-                Ok(Read::Message { message, used: taken }) => {
+                Ok(Read::Message {
+                    message,
+                    used: taken,
+                }) => {
                     used += taken;
                     match message {
                         Asked::Call(ask) => self.bank.call(ask),
@@ -149,7 +165,10 @@ impl<P: Protocol> Connection<P> {
                     self.ended |= self.bank.has_had_enough();
                 }
                 Ok(Read::More { used: taken }) => {
-                    return Received { used: used + taken, stop: Stop::NeedsBytes };
+                    return Received {
+                        used: used + taken,
+                        stop: Stop::NeedsBytes,
+                    };
                 }
                 Ok(Read::End) => self.ended = true,
                 Err(error) => {
@@ -159,7 +178,10 @@ impl<P: Protocol> Connection<P> {
                 }
             }
         }
-        Received { used, stop: Stop::Share }
+        Received {
+            used,
+            stop: Stop::Share,
+        }
     }
 
     /// Polls the calls that were woken.
@@ -245,41 +267,68 @@ impl<P: Protocol> Bank<P> {
             if self.conduct.duplicate_ids >= limits.duplicate_ids_max {
                 self.conduct.verdict = Some("ids of calls in flight were used again");
             }
-            let text = format!("the id {:?} belongs to a call that has not finished", ask.tag);
+            let text = format!(
+                "the id {:?} belongs to a call that has not finished",
+                ask.tag
+            );
             let error = Error::new(Code::InvalidArgument, text).not_executed();
-            return self.writer.refuse(&mut self.out, &ask.tag, ask.method, &error);
+            return self
+                .writer
+                .refuse(&mut self.out, &ask.tag, ask.method, &error);
         }
         if self.shared.running.load(Ordering::Relaxed) >= limits.calls_max {
-            let text = format!("{} calls are running, the most that this server runs", limits.calls_max);
+            let text = format!(
+                "{} calls are running, the most that this server runs",
+                limits.calls_max
+            );
             let error = Error::new(Code::ResourceExhausted, text).not_executed();
-            return self.writer.refuse(&mut self.out, &ask.tag, ask.method, &error);
+            return self
+                .writer
+                .refuse(&mut self.out, &ask.tag, ask.method, &error);
         }
         let body = match ask.body {
             Ok(body) => body,
             Err(error) => {
                 self.note_undecodable_body();
-                return self.writer.refuse(&mut self.out, &ask.tag, ask.method, &error);
+                return self
+                    .writer
+                    .refuse(&mut self.out, &ask.tag, ask.method, &error);
             }
         };
         let timeout = limits.granted(ask.timeout);
-        let request = Request { method: route.method, body, timeout, metadata: ask.metadata };
+        let request = Request {
+            method: route.method,
+            body,
+            timeout,
+            metadata: ask.metadata,
+        };
         self.run(route, ask.tag, request);
     }
 
     #[inline]
     fn run(&mut self, route: Route, tag: P::Tag, request: Request<'_>) {
-        let Some(taken) = self.seats.take(&self.shared.router, route) else { return };
+        let Some(taken) = self.seats.take(&self.shared.router, route) else {
+            return;
+        };
         self.shared.router.count(route);
         let (format, timeout) = (request.body.format, request.timeout);
         let at = self.out.len();
-        self.writer.open(&mut self.out, &tag, self.shared.router.full_name(route));
+        self.writer
+            .open(&mut self.out, &tag, self.shared.router.full_name(route));
         let body_at = self.out.len();
         let mut sink = Sink::new(format, &mut self.out);
         match self.seats.start(&taken, request, &mut sink) {
             Poll::Ready(outcome) => {
                 let preamble = sink.preamble;
                 self.seats.free(taken);
-                self.answer(Reply { at, body_at, tag, route, outcome, preamble });
+                self.answer(Reply {
+                    at,
+                    body_at,
+                    tag,
+                    route,
+                    outcome,
+                    preamble,
+                });
             }
             Poll::Pending => {
                 self.out.truncate(at);
@@ -291,13 +340,27 @@ impl<P: Protocol> Bank<P> {
     #[cold]
     fn keep(&mut self, taken: &Taken, tag: P::Tag, timeout: Duration, format: Format) {
         self.shared.running.fetch_add(1, Ordering::Relaxed);
-        self.seats.keep(taken, Pending { tag, deadline: Instant::now() + timeout, format });
+        self.seats.keep(
+            taken,
+            Pending {
+                tag,
+                deadline: timer::after(timeout),
+                format,
+            },
+        );
     }
 
     /// Completes a reply whose body has been written, or turns it into an error reply.
     #[inline]
     fn answer(&mut self, reply: Reply<P::Tag>) {
-        let Reply { at, body_at, tag, route, outcome, preamble } = reply;
+        let Reply {
+            at,
+            body_at,
+            tag,
+            route,
+            outcome,
+            preamble,
+        } = reply;
         self.conduct.completed += 1;
         let outcome = match outcome {
             Ok(()) => self.fits(body_at),
@@ -320,7 +383,10 @@ impl<P: Protocol> Bank<P> {
     }
 
     fn fits(&self, body_at: usize) -> Result<()> {
-        let (len, limit) = (self.out.len().saturating_sub(body_at), self.shared.limits.frame_len_max);
+        let (len, limit) = (
+            self.out.len().saturating_sub(body_at),
+            self.shared.limits.frame_len_max,
+        );
         if len <= limit {
             return Ok(());
         }
@@ -341,9 +407,18 @@ impl<P: Protocol> Bank<P> {
             });
             match polled {
                 Some((Poll::Ready(outcome), preamble)) => {
-                    let Some((call, route)) = self.seats.finish(index) else { continue };
+                    let Some((call, route)) = self.seats.finish(index) else {
+                        continue;
+                    };
                     self.shared.running.fetch_sub(1, Ordering::Relaxed);
-                    self.answer(Reply { at, body_at, tag: call.tag, route, outcome, preamble });
+                    self.answer(Reply {
+                        at,
+                        body_at,
+                        tag: call.tag,
+                        route,
+                        outcome,
+                        preamble,
+                    });
                 }
                 Some((Poll::Pending, _)) | None => self.out.truncate(at),
             }
@@ -354,7 +429,10 @@ impl<P: Protocol> Bank<P> {
     fn expire(&mut self, now: Instant) {
         while let Some((call, route)) = self.seats.expire(now) {
             self.shared.running.fetch_sub(1, Ordering::Relaxed);
-            let error = Error::new(Code::DeadlineExceeded, "deadline exceeded while the method was running");
+            let error = Error::new(
+                Code::DeadlineExceeded,
+                "deadline exceeded while the method was running",
+            );
             let name = self.shared.router.full_name(route);
             self.writer.refuse(&mut self.out, &call.tag, name, &error);
         }
@@ -381,7 +459,8 @@ impl<P: Protocol> Bank<P> {
 
     fn refuse_missing(&mut self, ask: &Ask<'_, P::Tag>, missing: Missing) {
         self.note_unknown_method();
-        self.writer.refuse_missing(&mut self.out, &ask.tag, ask.method, missing);
+        self.writer
+            .refuse_missing(&mut self.out, &ask.tag, ask.method, missing);
     }
 
     fn note_unknown_method(&mut self) {
@@ -398,7 +477,9 @@ impl<P: Protocol> Bank<P> {
     }
 
     fn has_had_enough(&self) -> bool {
-        let Some(verdict) = self.conduct.verdict else { return false };
+        let Some(verdict) = self.conduct.verdict else {
+            return false;
+        };
         tracing::info!(peer = %self.peer, verdict, "closing a connection: too often");
         true
     }

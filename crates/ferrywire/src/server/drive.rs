@@ -4,7 +4,7 @@ use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -15,7 +15,7 @@ use crate::input::Input;
 use crate::limits::Limits;
 use crate::output::Output;
 use crate::protocol::Protocol;
-use crate::timer::Timer;
+use crate::timer::{self, Timer};
 use crate::transport::Stream;
 
 /// Serves a connection that speaks `P` until it ends. `first` are the bytes that have been read already.
@@ -55,7 +55,7 @@ struct Driver<P: Protocol> {
 /// Why a connection ended; for the log.
 #[derive(Debug)]
 enum End {
-    /// Everything was answered and sent.
+    /// Everything was answered and sent, and the peer has ended too.
     Served,
     /// It was told to stop.
     Stopped,
@@ -79,6 +79,10 @@ struct Watch {
     reads_seen: u64,
     /// When the earliest of the running calls ends.
     deadline: Option<Instant>,
+    /// Whether the peer has ended its direction.
+    peer_ended: bool,
+    /// Until when a connection that is done waits for its peer to end.
+    closing: Option<Instant>,
 }
 
 /// The most reads before other tasks have a turn.
@@ -111,7 +115,7 @@ impl<P: Protocol> Driver<P> {
         // Sending has made room: what was read and had to wait has its turn.
         again |= was_full && self.connection.wants_bytes();
         if self.connection.has_ended() && self.connection.pending() == 0 && self.output.is_done() {
-            return self.poll_shutdown(cx);
+            return self.poll_close(cx);
         }
         if let Some(end) = self.poll_watch(cx) {
             self.connection.clear();
@@ -127,9 +131,13 @@ impl<P: Protocol> Driver<P> {
     /// once.
     fn poll_input(&mut self, cx: &mut Context<'_>) -> io::Result<bool> {
         let connection = &mut self.connection;
-        let mut received = Received { used: 0, stop: Stop::NeedsBytes };
+        let mut received = Received {
+            used: 0,
+            stop: Stop::NeedsBytes,
+        };
         // What had to wait for room. The beginning of a message is not looked at again without its rest.
-        if !self.input.tail().is_empty() && self.watch.partial.is_none() && connection.wants_bytes() {
+        if !self.input.tail().is_empty() && self.watch.partial.is_none() && connection.wants_bytes()
+        {
             self.input.retry(|bytes| {
                 received = connection.receive(bytes);
                 received.used
@@ -150,6 +158,7 @@ impl<P: Protocol> Driver<P> {
                 Poll::Ready(Ok(0)) => {
                     // The peer has ended its direction; what it asked before is still answered.
                     connection.end();
+                    self.watch.peer_ended = true;
                     self.watch.partial = None;
                     return Ok(false);
                 }
@@ -163,7 +172,9 @@ impl<P: Protocol> Driver<P> {
     fn poll_output(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
         let before = self.output.total();
         let out = self.connection.out();
-        match self.output.poll(cx, &mut *self.stream.writer, |buffer| std::mem::swap(buffer, out)) {
+        match self.output.poll(cx, &mut *self.stream.writer, |buffer| {
+            std::mem::swap(buffer, out)
+        }) {
             Poll::Ready(Ok(())) => self.watch.stalled = None,
             Poll::Ready(Err(cause)) => return Err(cause),
             Poll::Pending if self.output.total() != before || self.watch.stalled.is_none() => {
@@ -174,12 +185,36 @@ impl<P: Protocol> Driver<P> {
         Ok(())
     }
 
-    fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<End> {
-        match Pin::new(&mut *self.stream.writer).poll_shutdown(cx) {
-            Poll::Ready(Ok(())) => Poll::Ready(End::Served),
-            Poll::Ready(Err(cause)) => Poll::Ready(End::Lost(cause)),
-            Poll::Pending => Poll::Pending,
+    /// Ends our direction, then waits a moment for the peer to end its own: a socket that is closed with
+    /// unread bytes is reset, and a reset overtakes the replies that are still on their way.
+    fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<End> {
+        const LINGER: Duration = Duration::from_secs(1);
+        let until = match self.watch.closing {
+            Some(until) => until,
+            None => {
+                match ready!(Pin::new(&mut *self.stream.writer).poll_shutdown(cx)) {
+                    Ok(()) => {}
+                    Err(cause) => return Poll::Ready(End::Lost(cause)),
+                }
+                self.timer = Timer::default();
+                *self.watch.closing.insert(timer::after(LINGER))
+            }
+        };
+        while !self.watch.peer_ended {
+            match self
+                .input
+                .poll_read(cx, &mut *self.stream.reader, <[u8]>::len)
+            {
+                Poll::Ready(Ok(0) | Err(_)) => self.watch.peer_ended = true,
+                Poll::Ready(Ok(_)) => {}
+                Poll::Pending => {
+                    self.timer.by(until);
+                    ready!(self.timer.poll(cx));
+                    return Poll::Ready(End::Served);
+                }
+            }
         }
+        Poll::Ready(End::Served)
     }
 
     /// Sees to everything that depends on time; says why the connection has to end, if it has to.
@@ -193,15 +228,22 @@ impl<P: Protocol> Driver<P> {
             } else {
                 watch.deadline = None;
             }
-            let partial = watch.partial.map(|(since, came)| since + allowed(&self.limits, came));
+            let partial = watch
+                .partial
+                .map(|(since, came)| since + allowed(&self.limits, came));
             let stalled = watch.stalled.map(|since| since + self.limits.stall_timeout);
             if watch.idle.is_none() {
-                watch.idle = Some(Instant::now() + self.limits.idle_timeout);
+                watch.idle = Some(timer::after(self.limits.idle_timeout));
             }
-            for at in [partial, stalled, watch.idle, watch.deadline].into_iter().flatten() {
+            for at in [partial, stalled, watch.idle, watch.deadline]
+                .into_iter()
+                .flatten()
+            {
                 self.timer.by(at);
             }
-            let Poll::Ready(now) = self.timer.poll(cx) else { return None };
+            let Poll::Ready(now) = self.timer.poll(cx) else {
+                return None;
+            };
             if partial.is_some_and(|at| at <= now) {
                 return Some(End::TimedOut("a message did not arrive in time"));
             }

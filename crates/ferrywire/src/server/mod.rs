@@ -71,7 +71,10 @@ impl Server {
     ///
     /// If it listens nowhere, because it was made by [`Builder::build`].
     pub fn address(&self) -> Address {
-        self.addresses.first().cloned().expect("a server that was bound listens somewhere")
+        self.addresses
+            .first()
+            .cloned()
+            .expect("a server that was bound listens somewhere")
     }
 
     /// All places where the server listens.
@@ -81,7 +84,9 @@ impl Server {
 
     /// A handle by which the server can be shut down and looked at while it runs.
     pub fn handle(&self) -> ServerHandle {
-        ServerHandle { inner: self.inner.clone() }
+        ServerHandle {
+            inner: self.inner.clone(),
+        }
     }
 
     /// Serves until [`ServerHandle::shutdown`], then finishes what runs.
@@ -94,7 +99,9 @@ impl Server {
     /// Dropping the future stops the server at once: listeners and connections are closed, running calls
     /// are dropped.
     pub async fn run(self) -> Result<()> {
-        let Self { inner, listeners, .. } = self;
+        let Self {
+            inner, listeners, ..
+        } = self;
         let stop = StopOnDrop(&inner);
         let mut accepting = JoinSet::new();
         for listener in listeners {
@@ -138,8 +145,16 @@ impl Server {
     ///
     /// Dropping the future closes the stream and drops its calls.
     pub async fn serve(&self, stream: Stream) {
-        match self.inner.connections.admit(&stream.peer, &self.inner.shared.limits) {
-            Ok(admitted) => accept::serve(self.inner.clone(), stream, admitted).await,
+        match self
+            .inner
+            .connections
+            .admit(&stream.peer, &self.inner.shared.limits)
+        {
+            Ok(admitted) => {
+                let served = std::pin::pin!(accept::serve(self.inner.clone(), stream, admitted));
+                let drained = std::pin::pin!(self.inner.stop_after_drain());
+                futures_util::future::select(served, drained).await;
+            }
             Err(limit) => tracing::warn!(peer = %stream.peer, limit, "a connection was refused"),
         }
     }
@@ -174,15 +189,27 @@ impl Inner {
         }
     }
 
+    /// Once the server is shut down and its calls have had their time: stops the connections, and waits for
+    /// ever for them to notice.
+    async fn stop_after_drain(&self) {
+        self.shutdown.cancelled().await;
+        tokio::time::sleep(self.shared.limits.drain_timeout).await;
+        self.connections.order(Order::Stop);
+        std::future::pending().await
+    }
+
     async fn drain(&self) {
         self.tasks.close();
-        self.connections.order(Order::Drain);
-        let drained = tokio::time::timeout(self.shared.limits.drain_timeout, self.tasks.wait()).await;
+        let drained =
+            tokio::time::timeout(self.shared.limits.drain_timeout, self.tasks.wait()).await;
         if drained.is_ok() {
             return;
         }
         let left = self.connections.len();
-        tracing::warn!(left, "calls were still running at the end of the drain timeout");
+        tracing::warn!(
+            left,
+            "calls were still running at the end of the drain timeout"
+        );
         self.connections.order(Order::Stop);
         let _ = tokio::time::timeout(Duration::from_secs(1), self.tasks.wait()).await;
     }
@@ -236,10 +263,15 @@ impl Builder {
     /// - [`Code::Unavailable`] if a place cannot be listened at.
     pub async fn bind(mut self, address: impl IntoAddress) -> Result<Server> {
         self.addresses.insert(0, address.into_address());
-        let addresses = std::mem::take(&mut self.addresses).into_iter().collect::<Result<Vec<_>>>()?;
+        let addresses = std::mem::take(&mut self.addresses)
+            .into_iter()
+            .collect::<Result<Vec<_>>>()?;
         let memory = self.memory.clone();
         let tunnels = addresses.iter().filter_map(|address| address.tunnel());
-        let tunnels = tunnels.filter(|path| !path.is_empty()).map(str::to_owned).collect();
+        let tunnels = tunnels
+            .filter(|path| !path.is_empty())
+            .map(str::to_owned)
+            .collect();
         let mut server = self.make(tunnels)?;
         for address in &addresses {
             let listener = transport::listen(address, memory.as_ref()).await?;
@@ -272,27 +304,40 @@ impl Builder {
         limits.connections_max = limits.connections_max.min(descriptors_max() / 2);
         tunnels.extend(NetRpc::TUNNEL.map(|tunnel| tunnel.path.to_owned()));
         let inner = Inner {
-            shared: Arc::new(Shared { router, limits, running: AtomicUsize::new(0) }),
+            shared: Arc::new(Shared {
+                router,
+                limits,
+                running: AtomicUsize::new(0),
+            }),
             connections: Arc::default(),
             tasks: TaskTracker::new(),
             shutdown: CancellationToken::new(),
             tunnels,
             page: !self.hides_page,
         };
-        Ok(Server { inner: Arc::new(inner), listeners: Vec::new(), addresses: Vec::new() })
+        Ok(Server {
+            inner: Arc::new(inner),
+            listeners: Vec::new(),
+            addresses: Vec::new(),
+        })
     }
 }
 
 impl std::fmt::Debug for Builder {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Builder").field("services", &self.services.len()).finish_non_exhaustive()
+        f.debug_struct("Builder")
+            .field("services", &self.services.len())
+            .finish_non_exhaustive()
     }
 }
 
 /// How many descriptors the process may have.
 fn descriptors_max() -> usize {
     let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile);
-    limit.current.and_then(|most| usize::try_from(most).ok()).unwrap_or(usize::MAX)
+    limit
+        .current
+        .and_then(|most| usize::try_from(most).ok())
+        .unwrap_or(usize::MAX)
 }
 
 /// A running server, from outside.
@@ -306,6 +351,7 @@ impl ServerHandle {
     /// A second call changes nothing.
     pub fn shutdown(&self) {
         self.inner.shutdown.cancel();
+        self.inner.connections.order(Order::Drain);
     }
 
     /// How often each `Service.Method` has been started.
@@ -320,12 +366,17 @@ impl ServerHandle {
 
     /// How many calls have started and not finished.
     pub fn running(&self) -> usize {
-        self.inner.shared.running.load(std::sync::atomic::Ordering::Relaxed)
+        self.inner
+            .shared
+            .running
+            .load(std::sync::atomic::Ordering::Relaxed)
     }
 }
 
 impl std::fmt::Debug for ServerHandle {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("ServerHandle").field("connections", &self.connections()).finish_non_exhaustive()
+        f.debug_struct("ServerHandle")
+            .field("connections", &self.connections())
+            .finish_non_exhaustive()
     }
 }

@@ -53,7 +53,13 @@ pub(crate) struct Taken(usize);
 impl<Tag: PartialEq> Seats<Tag> {
     pub(crate) fn new(services: usize, bell: Arc<Bell>, peer: Arc<Peer>) -> Self {
         let free = (0..services).map(|_| Vec::new()).collect();
-        Self { seats: Vec::new(), free, pending: 0, bell, peer }
+        Self {
+            seats: Vec::new(),
+            free,
+            pending: 0,
+            bell,
+            peer,
+        }
     }
 
     /// How many calls have not finished.
@@ -89,7 +95,13 @@ impl<Tag: PartialEq> Seats<Tag> {
         let index = self.seats.len();
         let slot = router.service(route)?.clone().new_slot(&self.peer);
         let bell = SeatBell::new(index, self.bell.clone());
-        self.seats.push(Seat { slot, waker: Waker::from(bell.clone()), bell, route, call: None });
+        self.seats.push(Seat {
+            slot,
+            waker: Waker::from(bell.clone()),
+            bell,
+            route,
+            call: None,
+        });
         Some(Taken(index))
     }
 
@@ -101,7 +113,9 @@ impl<Tag: PartialEq> Seats<Tag> {
         request: Request<'_>,
         sink: &mut Sink<'_>,
     ) -> Poll<Result<()>> {
-        let Some(seat) = self.seats.get_mut(taken.0) else { return Poll::Pending };
+        let Some(seat) = self.seats.get_mut(taken.0) else {
+            return Poll::Pending;
+        };
         let mut cx = Context::from_waker(&seat.waker);
         guarded(&mut *seat.slot, |slot| slot.start(request, &mut cx, sink))
     }
@@ -109,7 +123,9 @@ impl<Tag: PartialEq> Seats<Tag> {
     /// The call in a taken seat has finished.
     #[inline]
     pub(crate) fn free(&mut self, taken: Taken) {
-        let Some(seat) = self.seats.get(taken.0) else { return };
+        let Some(seat) = self.seats.get(taken.0) else {
+            return;
+        };
         if let Some(free) = self.free.get_mut(seat.route.service) {
             free.push(taken.0);
         }
@@ -176,14 +192,22 @@ impl<Tag: PartialEq> Seats<Tag> {
 
     /// The earliest deadline of the calls that have not finished.
     pub(crate) fn next_deadline(&self) -> Option<Instant> {
-        self.seats.iter().filter_map(|seat| seat.call.as_ref()).map(|call| call.deadline).min()
+        self.seats
+            .iter()
+            .filter_map(|seat| seat.call.as_ref())
+            .map(|call| call.deadline)
+            .min()
     }
 
     /// Drops every call; returns how many there were.
     pub(crate) fn clear(&mut self) -> usize {
         let ended = self.pending;
         for index in 0..self.seats.len() {
-            if self.seats.get(index).is_some_and(|seat| seat.call.is_some()) {
+            if self
+                .seats
+                .get(index)
+                .is_some_and(|seat| seat.call.is_some())
+            {
                 self.drop_call(index);
             }
         }
@@ -212,7 +236,10 @@ fn guarded(
             clear(slot);
             tracing::error!(panic = %panic_text(&*panic), "a method panicked");
             // The panic's text stays here: it may hold what the caller must not see.
-            Poll::Ready(Err(Error::new(Code::Internal, "internal error: the method panicked")))
+            Poll::Ready(Err(Error::new(
+                Code::Internal,
+                "internal error: the method panicked",
+            )))
         }
     }
 }

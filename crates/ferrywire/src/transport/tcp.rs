@@ -16,20 +16,27 @@ pub struct Tcp;
 impl Transport for Tcp {
     fn dial<'a>(&'a self, place: &'a Place) -> BoxFuture<'a, io::Result<Stream>> {
         Box::pin(async move {
-            let Place::Tcp(host) = place else { return Err(elsewhere(place)) };
+            let Place::Tcp(host) = place else {
+                return Err(elsewhere(place));
+            };
             stream(TcpStream::connect(host.as_str()).await?)
         })
     }
 
     fn listen<'a>(&'a self, place: &'a Place) -> BoxFuture<'a, io::Result<Box<dyn Listen>>> {
         Box::pin(async move {
-            let Place::Tcp(host) = place else { return Err(elsewhere(place)) };
+            let Place::Tcp(host) = place else {
+                return Err(elsewhere(place));
+            };
             let listener = TcpListener::bind(host.as_str()).await?;
             let address = listener.local_addr()?;
             if !address.ip().is_loopback() {
                 tracing::warn!(%address, "listening without TLS beyond this machine");
             }
-            Ok(Box::new(Listener { listener, address: Address::tcp(address) }) as Box<dyn Listen>)
+            Ok(Box::new(Listener {
+                listener,
+                address: Address::tcp(address),
+            }) as Box<dyn Listen>)
         })
     }
 }
@@ -66,5 +73,8 @@ fn stream(socket: TcpStream) -> io::Result<Stream> {
 }
 
 fn elsewhere(place: &Place) -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidInput, format!("{place:?} is not reached over TCP"))
+    io::Error::new(
+        io::ErrorKind::InvalidInput,
+        format!("{place:?} is not reached over TCP"),
+    )
 }
