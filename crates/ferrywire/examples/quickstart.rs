@@ -1,4 +1,6 @@
-//! A server and a client in one program: `cargo run --release --example quickstart`.
+//! A server and a client in one program.
+//!
+//! `cargo run --release --example quickstart`, and with `-- stay` behind it the server stays for Go programs.
 
 use ferrywire::{Result, Server, service};
 use serde::{Deserialize, Serialize};
@@ -27,14 +29,20 @@ impl Arith for Calculator {
 
 #[tokio::main]
 async fn main() -> Result<()> {
-    let server = Server::builder()
-        .register(ArithServer::new(Calculator))
-        .bind("tcp://127.0.0.1:0")
-        .await?;
+    let server =
+        Server::builder().register(ArithServer::new(Calculator)).bind("tcp://127.0.0.1:0").await?;
     let address = server.address();
-    tokio::spawn(server.run());
+    let serving = tokio::spawn(server.run());
 
     let arith = ArithClient::connect(&address).await?;
     println!("6 × 7 = {}", arith.multiply(Args { a: 6, b: 7 }).await?);
+
+    let place = address.to_string().replace("tcp://", "");
+    println!("served at {address}; next, from Go, to a quickstart that was told to `stay`:");
+    println!("    client, _ := rpc.Dial(\"tcp\", \"{place}\")");
+    println!("    client.Call(\"Arith.Multiply\", &Args{{A: 6, B: 7}}, &product)");
+    if std::env::args().any(|word| word == "stay") {
+        serving.await.expect("the server does not panic")?;
+    }
     Ok(())
 }
