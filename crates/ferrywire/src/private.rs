@@ -43,3 +43,8 @@ impl<'de> serde::Deserialize<'de> for Bytes<'de> {
         deserializer.deserialize_bytes(Borrowed).map(Bytes)
     }
 }
+
+/// The README's example, kept true.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
