@@ -45,11 +45,7 @@ pub struct Sink<'s> {
 impl<'s> Sink<'s> {
     /// A place behind what `out` holds.
     pub fn new(format: Format, out: &'s mut Vec<u8>) -> Self {
-        Self {
-            format,
-            out,
-            preamble: None,
-        }
+        Self { format, out, preamble: None }
     }
 
     /// Appends `value`.

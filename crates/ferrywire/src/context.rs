@@ -86,11 +86,7 @@ impl Context {
     /// The method's own future needs none: it is dropped when its call is withdrawn, its deadline passes or
     /// its caller is lost. Take one for work that goes on elsewhere, such as a spawned task.
     pub fn cancellation(&self) -> Cancellation {
-        Cancellation(
-            self.cancellation
-                .get_or_init(CancellationToken::new)
-                .clone(),
-        )
+        Cancellation(self.cancellation.get_or_init(CancellationToken::new).clone())
     }
 }
 

@@ -140,11 +140,7 @@ impl Error {
     /// empty text means success to Go.
     pub fn new(code: Code, text: impl Into<Cow<'static, str>>) -> Self {
         let text = text.into();
-        let text = if text.is_empty() {
-            Cow::Borrowed(code.name())
-        } else {
-            text
-        };
+        let text = if text.is_empty() { Cow::Borrowed(code.name()) } else { text };
         Self(Arc::new(Parts {
             code,
             text,
@@ -262,9 +258,7 @@ impl fmt::Display for Error {
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut out = f.debug_struct("Error");
-        out.field("code", &self.0.code)
-            .field("message", &self.0.text)
-            .field("outcome", &self.0.outcome);
+        out.field("code", &self.0.code).field("message", &self.0.text).field("outcome", &self.0.outcome);
         if let Some(phase) = self.0.phase {
             out.field("phase", &phase);
         }
@@ -298,9 +292,7 @@ impl From<&'static str> for Error {
 
 impl From<ferrywire_gob::Error> for Error {
     fn from(source: ferrywire_gob::Error) -> Self {
-        Self::new(Code::InvalidArgument, source.to_string())
-            .in_phase(Phase::Decode)
-            .caused_by(source)
+        Self::new(Code::InvalidArgument, source.to_string()).in_phase(Phase::Decode).caused_by(source)
     }
 }
 
@@ -326,10 +318,7 @@ mod tests {
             .in_phase(Phase::Connect)
             .at_peer("tcp://127.0.0.1:1");
 
-        assert_eq!(
-            error.to_string(),
-            "connection refused, while connecting to tcp://127.0.0.1:1"
-        );
+        assert_eq!(error.to_string(), "connection refused, while connecting to tcp://127.0.0.1:1");
     }
 
     #[test]

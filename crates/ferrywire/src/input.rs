@@ -58,8 +58,7 @@ impl Input {
             let fresh = scratch.get(..came).unwrap_or_default();
             if self.tail.is_empty() {
                 let used = take(fresh);
-                self.tail
-                    .extend_from_slice(fresh.get(used..).unwrap_or_default());
+                self.tail.extend_from_slice(fresh.get(used..).unwrap_or_default());
             } else {
                 self.tail.extend_from_slice(fresh);
                 self.retry(take);

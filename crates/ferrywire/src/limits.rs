@@ -3,6 +3,8 @@
 //! No limit is ever spelled zero or `None`, and nothing means "no limit": who wants more writes a larger
 //! number.
 
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 const KIB: usize = 1024;
@@ -58,6 +60,11 @@ pub struct Limits {
     /// The most calls that run at once on the whole server; 16,384 unless set. A call beyond is refused
     /// with [`ResourceExhausted`](crate::Code::ResourceExhausted) and has not run.
     pub calls_max: usize,
+    /// The most bytes that all connections together hold of messages, those of running calls included; 256 MiB
+    /// unless set. From 95 in a hundred on, new calls are refused with
+    /// [`ResourceExhausted`](crate::Code::ResourceExhausted); beyond it, connections that hold more than
+    /// their share are closed.
+    pub bytes_in_flight_max: usize,
     /// The most bytes of replies that wait to be sent on one connection before it is no longer read; 1 MiB
     /// unless set.
     pub outbound_len_max: usize,
@@ -111,6 +118,7 @@ impl Default for Limits {
             connections_per_address_max: 1000,
             calls_per_connection_max: 256,
             calls_max: 16_384,
+            bytes_in_flight_max: 256 * MIB,
             outbound_len_max: MIB,
             stall_timeout: Duration::from_secs(10),
             handler_timeout: Duration::from_secs(30),
@@ -163,6 +171,24 @@ impl Limits {
     }
 }
 
+/// How often each limit was reached, by its name. Only touched when one is.
+#[derive(Debug, Default)]
+pub(crate) struct Hits(Mutex<BTreeMap<&'static str, u64>>);
+
+impl Hits {
+    /// The limit was reached once more.
+    #[cold]
+    pub(crate) fn note(&self, limit: &'static str) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(limit).or_default() += 1;
+    }
+
+    /// All limits that have been reached.
+    pub(crate) fn all(&self) -> Vec<(&'static str, u64)> {
+        let hits = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        hits.iter().map(|(limit, count)| (*limit, *count)).collect()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -171,14 +197,8 @@ mod tests {
     fn a_wire_timeout_of_zero_is_clamped() {
         let limits = Limits::default();
 
-        assert_eq!(
-            limits.granted(Some(Duration::ZERO)),
-            Duration::from_millis(1)
-        );
-        assert_eq!(
-            limits.granted(Some(Duration::MAX)),
-            Duration::from_secs(3600)
-        );
+        assert_eq!(limits.granted(Some(Duration::ZERO)), Duration::from_millis(1));
+        assert_eq!(limits.granted(Some(Duration::MAX)), Duration::from_secs(3600));
         assert_eq!(limits.granted(None), Duration::from_secs(30));
     }
 }

@@ -11,9 +11,7 @@ pub struct Metadata {
 impl Metadata {
     /// No entries; nothing is allocated.
     pub const fn new() -> Self {
-        Self {
-            entries: Vec::new(),
-        }
+        Self { entries: Vec::new() }
     }
 
     /// Adds an entry behind those that are there.
@@ -23,22 +21,17 @@ impl Metadata {
 
     /// The first value of `name`; names are compared without case.
     pub fn get(&self, name: &str) -> Option<&[u8]> {
-        self.iter()
-            .find(|(given, _)| given.eq_ignore_ascii_case(name))
-            .map(|(_, value)| value)
+        self.iter().find(|(given, _)| given.eq_ignore_ascii_case(name)).map(|(_, value)| value)
     }
 
     /// The first value of `name`, if it is text.
     pub fn get_text(&self, name: &str) -> Option<&str> {
-        self.get(name)
-            .and_then(|value| std::str::from_utf8(value).ok())
+        self.get(name).and_then(|value| std::str::from_utf8(value).ok())
     }
 
     /// All entries in order.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &[u8])> {
-        self.entries
-            .iter()
-            .map(|(name, value)| (name.as_str(), value.as_slice()))
+        self.entries.iter().map(|(name, value)| (name.as_str(), value.as_slice()))
     }
 
     /// Whether there is no entry.

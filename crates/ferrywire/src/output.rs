@@ -23,6 +23,11 @@ impl Output {
         self.sent == self.buffer.len()
     }
 
+    /// How many bytes are in hand and not sent.
+    pub(crate) fn left(&self) -> usize {
+        self.buffer.len() - self.sent
+    }
+
     /// All bytes that the stream has ever taken.
     pub(crate) fn total(&self) -> u64 {
         self.total

@@ -13,18 +13,12 @@ pub struct Peer {
 impl Peer {
     /// A peer at a network address.
     pub fn at(scheme: &str, address: std::net::SocketAddr) -> Self {
-        Self {
-            name: format!("{scheme}://{address}").into(),
-            ip: Some(address.ip()),
-        }
+        Self { name: format!("{scheme}://{address}").into(), ip: Some(address.ip()) }
     }
 
     /// A peer that only has a name: the other end of a pipe, a unix socket's client.
     pub fn named(name: impl Into<Box<str>>) -> Self {
-        Self {
-            name: name.into(),
-            ip: None,
-        }
+        Self { name: name.into(), ip: None }
     }
 
     /// The address as text, such as `tcp://127.0.0.1:40312`.

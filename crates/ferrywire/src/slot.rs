@@ -58,11 +58,7 @@ impl<D> Kit<D> {
     /// The encoded argument.
     #[inline]
     pub fn body(&self) -> Body<'_> {
-        Body {
-            format: self.format,
-            bytes: &self.bytes,
-            types: self.types.as_ref(),
-        }
+        Body { format: self.format, bytes: &self.bytes, types: self.types.as_ref() }
     }
 }
 
@@ -83,13 +79,7 @@ where
     F: Future<Output = (Box<Kit<D>>, D::Reply)> + Send + 'static,
     M: Fn(Box<Kit<D>>) -> F + Send + 'static,
 {
-    Box::new(Slot {
-        service,
-        peer,
-        kit: None,
-        make,
-        running: Box::pin(None),
-    })
+    Box::new(Slot { service, peer, kit: None, make, running: Box::pin(None) })
 }
 
 struct Slot<D, F, M> {

@@ -66,11 +66,7 @@ impl Encoded {
         let mut sink = Sink::new(format, &mut bytes);
         let failed = sink.put(value, shape).err();
         let preamble = sink.preamble;
-        Self {
-            bytes,
-            preamble,
-            failed,
-        }
+        Self { bytes, preamble, failed }
     }
 }
 
@@ -133,11 +129,7 @@ impl<'c, A, R> Call<'c, A, R> {
     /// Waits for a connection with room, until the deadline.
     fn wait(&self, link: Option<Arc<dyn Link>>, deadline: Instant) -> Stage {
         let pool = self.pool.clone();
-        let phase = if link.is_some() {
-            Phase::Queue
-        } else {
-            Phase::Connect
-        };
+        let phase = if link.is_some() { Phase::Queue } else { Phase::Connect };
         Stage::Waiting(Box::pin(async move {
             let found = async {
                 match link {
@@ -150,13 +142,12 @@ impl<'c, A, R> Call<'c, A, R> {
             };
             match tokio::time::timeout_at(deadline, found).await {
                 Ok(found) => found,
-                Err(_) => Err(Error::new(
-                    Code::DeadlineExceeded,
-                    "the deadline passed before the call was sent",
-                )
-                .in_phase(phase)
-                .at_peer(pool.name())
-                .not_executed()),
+                Err(_) => {
+                    Err(Error::new(Code::DeadlineExceeded, "the deadline passed before the call was sent")
+                        .in_phase(phase)
+                        .at_peer(pool.name())
+                        .not_executed())
+                }
             }
         }))
     }
@@ -191,18 +182,12 @@ impl<A: Serialize, R: DeserializeOwned> Future for Call<'_, A, R> {
                 Stage::Fresh => (call.pool.current(), None),
                 Stage::Done => panic!("a call was polled after it ended"),
             };
-            let deadline = *call
-                .deadline
-                .get_or_insert_with(|| timer::after(call.timeout));
+            let deadline = *call.deadline.get_or_insert_with(|| timer::after(call.timeout));
             let Some(link) = link else {
                 call.stage = call.wait(None, deadline);
                 continue;
             };
-            let outgoing = Outgoing {
-                head: call.head,
-                argument: &call.argument,
-                deadline,
-            };
+            let outgoing = Outgoing { head: call.head, argument: &call.argument, deadline };
             call.stage = match link.send(&outgoing, room, cx) {
                 Ok(Sent::As(id)) => {
                     call.stage = Stage::Sent(link, id);

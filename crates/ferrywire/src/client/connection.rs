@@ -117,15 +117,8 @@ impl<P: Protocol> Connection<P> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn error(
-        &self,
-        code: Code,
-        text: impl Into<std::borrow::Cow<'static, str>>,
-        phase: Phase,
-    ) -> Error {
-        Error::new(code, text)
-            .in_phase(phase)
-            .at_peer(self.peer.clone())
+    fn error(&self, code: Code, text: impl Into<std::borrow::Cow<'static, str>>, phase: Phase) -> Error {
+        Error::new(code, text).in_phase(phase).at_peer(self.peer.clone())
     }
 }
 
@@ -141,14 +134,8 @@ impl<W> State<W> {
 }
 
 impl<P: Protocol> Link for Connection<P> {
-    fn send(
-        &self,
-        outgoing: &Outgoing<'_>,
-        room: Option<Room>,
-        cx: &mut Context<'_>,
-    ) -> Result<Sent> {
-        let Some(room) = room.or_else(|| self.room.clone().try_acquire_owned().ok().map(Room))
-        else {
+    fn send(&self, outgoing: &Outgoing<'_>, room: Option<Room>, cx: &mut Context<'_>) -> Result<Sent> {
+        let Some(room) = room.or_else(|| self.room.clone().try_acquire_owned().ok().map(Room)) else {
             return Ok(Sent::NoRoom);
         };
         let mut spare = SPARE.take();
@@ -171,22 +158,12 @@ impl<P: Protocol> Link for Connection<P> {
             return Ok(Sent::NoRoom);
         }
         let (at, id) = (state.out.len(), state.pending.next_id());
-        state
-            .writer
-            .request(&mut state.out, id, &outgoing.head, preamble, &spare);
-        let span = Span {
-            start: state.given,
-            end: state.given + (state.out.len() - at) as u64,
-        };
+        state.writer.request(&mut state.out, id, &outgoing.head, preamble, &spare);
+        let span = Span { start: state.given, end: state.given + (state.out.len() - at) as u64 };
         state.given = span.end;
-        let inserted = state
-            .pending
-            .insert(cx.waker().clone(), outgoing.deadline, span);
+        let inserted = state.pending.insert(cx.waker().clone(), outgoing.deadline, span);
         debug_assert_eq!(inserted, id, "the id on the wire is the call's");
-        if state
-            .deadline
-            .is_none_or(|earliest| outgoing.deadline < earliest)
-        {
+        if state.deadline.is_none_or(|earliest| outgoing.deadline < earliest) {
             state.deadline = Some(outgoing.deadline);
         }
         state.wake_task();
@@ -196,12 +173,7 @@ impl<P: Protocol> Link for Connection<P> {
         Ok(Sent::As(id))
     }
 
-    fn poll(
-        &self,
-        id: u64,
-        cx: &mut Context<'_>,
-        settle: &mut dyn FnMut(Result<Body<'_>>),
-    ) -> Poll<()> {
+    fn poll(&self, id: u64, cx: &mut Context<'_>, settle: &mut dyn FnMut(Result<Body<'_>>)) -> Poll<()> {
         let spare = SPARE.take();
         let polled = self.state().pending.poll(id, cx.waker(), spare);
         let Poll::Ready(settled) = polled else {
@@ -210,11 +182,7 @@ impl<P: Protocol> Link for Connection<P> {
         self.room.add_permits(1);
         match &settled.outcome {
             Ok((format, types)) => {
-                settle(Ok(Body {
-                    format: *format,
-                    bytes: &settled.bytes,
-                    types: types.as_ref(),
-                }));
+                settle(Ok(Body { format: *format, bytes: &settled.bytes, types: types.as_ref() }));
             }
             Err(error) => settle(Err(error.clone())),
         }
@@ -227,10 +195,7 @@ impl<P: Protocol> Link for Connection<P> {
         let state = &mut *guard;
         let has_waited = state.pending.remove(id);
         // A peer that takes nothing is not sent withdrawals without end either.
-        if has_waited
-            && state.closed.is_none()
-            && state.out.len() < 2 * self.limits.outbound_len_max
-        {
+        if has_waited && state.closed.is_none() && state.out.len() < 2 * self.limits.outbound_len_max {
             let at = state.out.len();
             state.writer.cancel(&mut state.out, id);
             state.given += (state.out.len() - at) as u64;
@@ -306,11 +271,7 @@ impl<P: Protocol> Driver<P> {
         let sent = state.sent;
         state.pending.end(|_, span| {
             let error = error.clone();
-            Some(if span.start >= sent {
-                error.not_executed()
-            } else {
-                error
-            })
+            Some(if span.start >= sent { error.not_executed() } else { error })
         });
         state.closed = Some(error);
         state.out = Vec::new();
@@ -323,11 +284,7 @@ impl<P: Protocol> Driver<P> {
         {
             let mut state = self.connection.state();
             state.is_woken = false;
-            if !state
-                .task
-                .as_ref()
-                .is_some_and(|task| task.will_wake(cx.waker()))
-            {
+            if !state.task.as_ref().is_some_and(|task| task.will_wake(cx.waker())) {
                 state.task = Some(cx.waker().clone());
             }
             if state.is_closing {
@@ -350,11 +307,7 @@ impl<P: Protocol> Driver<P> {
 
     fn lost(&self, cause: io::Error, phase: Phase) -> Error {
         self.connection
-            .error(
-                Code::Unavailable,
-                format!("the connection was lost: {cause}"),
-                phase,
-            )
+            .error(Code::Unavailable, format!("the connection was lost: {cause}"), phase)
             .caused_by(cause)
     }
 
@@ -422,17 +375,9 @@ impl<P: Protocol> Driver<P> {
             let state = &mut *guard;
             let (connection, sent) = (&self.connection, state.sent);
             state.pending.end(|deadline, span| {
-                let phase = if span.end > sent {
-                    Phase::Write
-                } else {
-                    Phase::Wait
-                };
+                let phase = if span.end > sent { Phase::Write } else { Phase::Wait };
                 (deadline <= now).then(|| {
-                    connection.error(
-                        Code::DeadlineExceeded,
-                        "the deadline passed without a reply",
-                        phase,
-                    )
+                    connection.error(Code::DeadlineExceeded, "the deadline passed without a reply", phase)
                 })
             });
             state.deadline = state.pending.next_deadline();
@@ -451,10 +396,7 @@ fn receive<P: Protocol>(
     let mut state = connection.state();
     loop {
         match reader.read(bytes.get(used..).unwrap_or_default()) {
-            Ok(Read::Message {
-                message,
-                used: taken,
-            }) => {
+            Ok(Read::Message { message, used: taken }) => {
                 used += taken;
                 let outcome = message.outcome.map_err(|error| match error.is_remote() {
                     true => error,
@@ -466,30 +408,19 @@ fn receive<P: Protocol>(
                 }
                 if *unknown_replies > connection.limits.unknown_replies_max {
                     let text = "too many replies that nobody waits for";
-                    return (
-                        used,
-                        Err(connection.error(Code::Unavailable, text, Phase::Wait)),
-                    );
+                    return (used, Err(connection.error(Code::Unavailable, text, Phase::Wait)));
                 }
             }
             Ok(Read::More { used: taken }) => return (used + taken, Ok(())),
             Ok(Read::End) => {
                 let text = "the server ended the stream";
-                return (
-                    used,
-                    Err(connection.error(Code::Unavailable, text, Phase::Wait)),
-                );
+                return (used, Err(connection.error(Code::Unavailable, text, Phase::Wait)));
             }
             Err(error) => {
-                let text = format!(
-                    "the server's stream cannot be followed: {}",
-                    error.message()
-                );
+                let text = format!("the server's stream cannot be followed: {}", error.message());
                 return (
                     used,
-                    Err(connection
-                        .error(Code::Unavailable, text, Phase::Decode)
-                        .caused_by(error)),
+                    Err(connection.error(Code::Unavailable, text, Phase::Decode).caused_by(error)),
                 );
             }
         }

@@ -21,20 +21,10 @@ use crate::transport::{BoxFuture, Stream};
 /// A connection over which calls are made. Erased once per call, not per field.
 pub(crate) trait Link: Send + Sync + 'static {
     /// Puts a call on its way, or says that there is no room for it.
-    fn send(
-        &self,
-        outgoing: &Outgoing<'_>,
-        room: Option<Room>,
-        cx: &mut Context<'_>,
-    ) -> Result<Sent>;
+    fn send(&self, outgoing: &Outgoing<'_>, room: Option<Room>, cx: &mut Context<'_>) -> Result<Sent>;
 
     /// Hands the reply to `settle` once it is here. The bytes are only lent.
-    fn poll(
-        &self,
-        id: u64,
-        cx: &mut Context<'_>,
-        settle: &mut dyn FnMut(Result<Body<'_>>),
-    ) -> Poll<()>;
+    fn poll(&self, id: u64, cx: &mut Context<'_>, settle: &mut dyn FnMut(Result<Body<'_>>)) -> Poll<()>;
 
     /// Forgets a call, and tells the server where the wire has a word for that.
     fn withdraw(&self, id: u64);

@@ -59,11 +59,7 @@ impl Client {
 
     /// A builder with default limits, for Go's `net/rpc`.
     pub fn builder() -> Builder {
-        Builder {
-            limits: Limits::default(),
-            memory: None,
-            speak: Arc::new(Speaks::<NetRpc>::new()),
-        }
+        Builder { limits: Limits::default(), memory: None, speak: Arc::new(Speaks::<NetRpc>::new()) }
     }
 
     /// A call of `method`, such as `Arith.Multiply`; sent when it is awaited.
@@ -91,9 +87,9 @@ impl Client {
         R: DeserializeOwned + Send + 'static,
     {
         let (pool, method, encoded) = (self.pool.clone(), method.into(), self.encode(argument));
-        Started(tokio::spawn(async move {
-            Call::<(), R>::new(&pool, &method, Argument::Encoded(encoded)).await
-        }))
+        Started(tokio::spawn(
+            async move { Call::<(), R>::new(&pool, &method, Argument::Encoded(encoded)).await },
+        ))
     }
 
     fn encode<A: Serialize + Deserialize<'static>>(&self, argument: &A) -> Encoded {
@@ -104,9 +100,7 @@ impl Client {
 
 impl std::fmt::Debug for Client {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Client")
-            .field("server", &self.pool.name())
-            .finish_non_exhaustive()
+        f.debug_struct("Client").field("server", &self.pool.name()).finish_non_exhaustive()
     }
 }
 
@@ -146,12 +140,7 @@ impl Builder {
     ///
     /// [`Code::InvalidArgument`] if the address is none.
     pub fn lazy(self, address: impl IntoAddress) -> Result<Client> {
-        let pool = Pool::new(
-            address.into_address()?,
-            self.memory,
-            self.speak,
-            self.limits,
-        );
+        let pool = Pool::new(address.into_address()?, self.memory, self.speak, self.limits);
         Ok(Client { pool })
     }
 
@@ -159,17 +148,13 @@ impl Builder {
     ///
     /// Must be called on a runtime. Once the stream has ended, calls fail.
     pub fn over(self, stream: Stream) -> Client {
-        Client {
-            pool: Pool::over(stream, self.speak, self.limits),
-        }
+        Client { pool: Pool::over(stream, self.speak, self.limits) }
     }
 }
 
 impl std::fmt::Debug for Builder {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Builder")
-            .field("protocol", &self.speak.name())
-            .finish_non_exhaustive()
+        f.debug_struct("Builder").field("protocol", &self.speak.name()).finish_non_exhaustive()
     }
 }
 

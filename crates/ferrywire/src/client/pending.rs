@@ -84,13 +84,7 @@ impl Pending {
             (slot.state, slot.deadline, slot.span) = (state, deadline, span);
             return self.id_of(index as usize);
         }
-        self.slots.push(Slot {
-            generation: 0,
-            state,
-            deadline,
-            span,
-            bytes: Vec::new(),
-        });
+        self.slots.push(Slot { generation: 0, state, deadline, span, bytes: Vec::new() });
         self.slots.len() as u64 - 1
     }
 
@@ -120,15 +114,11 @@ impl Pending {
     }
 
     /// Ends waiting calls without a reply: those that `error` has an error for.
-    pub(crate) fn end(
-        &mut self,
-        mut error: impl FnMut(Instant, Span) -> Option<crate::error::Error>,
-    ) {
+    pub(crate) fn end(&mut self, mut error: impl FnMut(Instant, Span) -> Option<crate::error::Error>) {
         for slot in &mut self.slots {
             if let State::Waiting(_) = slot.state
                 && let Some(error) = error(slot.deadline, slot.span)
-                && let State::Waiting(waker) =
-                    std::mem::replace(&mut slot.state, State::Done(Err(error)))
+                && let State::Waiting(waker) = std::mem::replace(&mut slot.state, State::Done(Err(error)))
             {
                 waker.wake();
             }
@@ -138,11 +128,7 @@ impl Pending {
     /// The earliest deadline of the waiting calls.
     pub(crate) fn next_deadline(&self) -> Option<Instant> {
         let waits = |slot: &&Slot| matches!(slot.state, State::Waiting(_));
-        self.slots
-            .iter()
-            .filter(waits)
-            .map(|slot| slot.deadline)
-            .min()
+        self.slots.iter().filter(waits).map(|slot| slot.deadline).min()
     }
 
     /// What became of a call; its slot is then free. `spare` becomes the slot's buffer.
@@ -198,11 +184,7 @@ mod tests {
     }
 
     fn body(bytes: &[u8]) -> Result<Body<'_>> {
-        Ok(Body {
-            format: Format::Gob,
-            bytes,
-            types: None,
-        })
+        Ok(Body { format: Format::Gob, bytes, types: None })
     }
 
     #[tokio::test]
@@ -239,11 +221,7 @@ mod tests {
         let mut pending = Pending::default();
         let mut seen = std::collections::HashSet::new();
         for _ in 0..1000 {
-            let ids = [
-                insert(&mut pending),
-                insert(&mut pending),
-                insert(&mut pending),
-            ];
+            let ids = [insert(&mut pending), insert(&mut pending), insert(&mut pending)];
             for id in ids {
                 assert!(seen.insert(id), "{id} was used twice");
                 assert!(pending.remove(id));

@@ -59,9 +59,7 @@ impl Backoff {
     fn failed(&mut self) {
         const PAUSE_MIN: Duration = Duration::from_millis(100);
         const PAUSE_MAX: Duration = Duration::from_secs(10);
-        let pause = self
-            .pause
-            .map_or(PAUSE_MIN, |pause| pause.mul_f64(1.6).min(PAUSE_MAX));
+        let pause = self.pause.map_or(PAUSE_MIN, |pause| pause.mul_f64(1.6).min(PAUSE_MAX));
         self.pause = Some(pause);
         self.not_before = Some(Instant::now() + pause.mul_f64(fastrand::f64()));
     }
@@ -69,11 +67,7 @@ impl Backoff {
     /// A connection that was lost soon after it was made counts as a failure: the server may be failing.
     fn lost(&mut self) {
         const HEALTHY_AFTER: Duration = Duration::from_secs(10);
-        if self
-            .up_since
-            .take()
-            .is_some_and(|since| since.elapsed() >= HEALTHY_AFTER)
-        {
+        if self.up_since.take().is_some_and(|since| since.elapsed() >= HEALTHY_AFTER) {
             self.pause = None;
         }
         if self.pause.is_some() {
@@ -98,27 +92,14 @@ impl Pool {
         limits: Limits,
     ) -> Arc<Self> {
         let target = Target::Address { address, memory };
-        Arc::new(Self {
-            target,
-            speak,
-            limits,
-            state: Mutex::default(),
-        })
+        Arc::new(Self { target, speak, limits, state: Mutex::default() })
     }
 
     /// Calls over a stream that exists already.
     pub(crate) fn over(stream: Stream, speak: Arc<dyn Speak>, limits: Limits) -> Arc<Self> {
         let link = speak.start(stream, Vec::new(), &limits);
-        let state = Mutex::new(State {
-            link: Some(link),
-            ..State::default()
-        });
-        Arc::new(Self {
-            target: Target::Stream,
-            speak,
-            limits,
-            state,
-        })
+        let state = Mutex::new(State { link: Some(link), ..State::default() });
+        Arc::new(Self { target: Target::Stream, speak, limits, state })
     }
 
     pub(crate) fn speak(&self) -> &dyn Speak {
@@ -145,11 +126,7 @@ impl Pool {
     /// The connection, if there is one that calls can be sent on.
     #[inline]
     pub(crate) fn current(&self) -> Option<Arc<dyn Link>> {
-        self.state()
-            .link
-            .as_ref()
-            .filter(|link| link.is_open())
-            .cloned()
+        self.state().link.as_ref().filter(|link| link.is_open()).cloned()
     }
 
     /// The connection, once there is one.
@@ -171,9 +148,7 @@ impl Pool {
             match under_way.filter(|dial| dial.peek().is_none()) {
                 Some(dial) => dial,
                 None => {
-                    let dial = dial(self.clone(), state.backoff.not_before)
-                        .boxed()
-                        .shared();
+                    let dial = dial(self.clone(), state.backoff.not_before).boxed().shared();
                     state.dial = dial.downgrade();
                     dial
                 }
@@ -221,24 +196,16 @@ async fn dial(pool: Arc<Pool>, not_before: Option<Instant>) -> Result<Arc<dyn Li
 
 async fn make(pool: &Pool) -> Result<Arc<dyn Link>> {
     let Target::Address { address, memory } = &pool.target else {
-        return Err(Error::new(
-            Code::Unavailable,
-            "the stream has ended and cannot be made again",
-        )
-        .in_phase(Phase::Connect)
-        .not_executed());
+        return Err(Error::new(Code::Unavailable, "the stream has ended and cannot be made again")
+            .in_phase(Phase::Connect)
+            .not_executed());
     };
     let mut stream = transport::dial(address, memory.as_ref()).await?;
     let first = match address.tunnel() {
         None => Vec::new(),
         Some(path) => open_tunnel(pool, path, &mut stream)
             .await
-            .map_err(|error| {
-                error
-                    .in_phase(Phase::Connect)
-                    .at_peer(address.to_string())
-                    .not_executed()
-            })?,
+            .map_err(|error| error.in_phase(Phase::Connect).at_peer(address.to_string()).not_executed())?,
     };
     Ok(pool.speak.start(stream, first, &pool.limits))
 }
@@ -250,28 +217,17 @@ async fn open_tunnel(pool: &Pool, path: &str, stream: &mut Stream) -> Result<Vec
         return Err(Error::new(Code::InvalidArgument, text));
     };
     let lost = |cause: std::io::Error| {
-        Error::new(
-            Code::Unavailable,
-            format!("the connection was lost: {cause}"),
-        )
-        .caused_by(cause)
+        Error::new(Code::Unavailable, format!("the connection was lost: {cause}")).caused_by(cause)
     };
     let path = if path.is_empty() { tunnel.path } else { path };
-    stream
-        .writer
-        .write_all(&tunnel::request(path))
-        .await
-        .map_err(lost)?;
+    stream.writer.write_all(&tunnel::request(path)).await.map_err(lost)?;
     stream.writer.flush().await.map_err(lost)?;
     let mut bytes = Vec::new();
     loop {
         let mut chunk = [0; 1024];
         let came = stream.reader.read(&mut chunk).await.map_err(lost)?;
         if came == 0 {
-            let text = format!(
-                "expected `{}`, the peer closed the connection",
-                tunnel.status
-            );
+            let text = format!("expected `{}`, the peer closed the connection", tunnel.status);
             return Err(Error::new(Code::Unavailable, text));
         }
         bytes.extend_from_slice(chunk.get(..came).unwrap_or_default());

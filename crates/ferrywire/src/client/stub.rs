@@ -20,26 +20,14 @@ pub struct Stub {
 impl Stub {
     /// A client of the service as it is described.
     pub fn new(client: impl Into<Client>, description: &'static Description) -> Self {
-        Self {
-            client: client.into(),
-            description,
-            renamed: None,
-        }
+        Self { client: client.into(), description, renamed: None }
     }
 
     /// A client of the service under another name.
-    pub fn named(
-        client: impl Into<Client>,
-        description: &'static Description,
-        service: &str,
-    ) -> Self {
+    pub fn named(client: impl Into<Client>, description: &'static Description, service: &str) -> Self {
         let renamed = |method: &crate::description::Method| format!("{service}.{}", method.name);
         let renamed = Some(description.methods.iter().map(renamed).collect());
-        Self {
-            client: client.into(),
-            description,
-            renamed,
-        }
+        Self { client: client.into(), description, renamed }
     }
 
     /// A client of the service at `address`, connected.
@@ -47,10 +35,7 @@ impl Stub {
     /// # Errors
     ///
     /// As [`Client::connect`].
-    pub async fn connect(
-        address: impl IntoAddress,
-        description: &'static Description,
-    ) -> Result<Self> {
+    pub async fn connect(address: impl IntoAddress, description: &'static Description) -> Result<Self> {
         Ok(Self::new(Client::connect(address).await?, description))
     }
 

@@ -23,20 +23,15 @@ impl Codec for Gob {
         let plan = shape.plan()?;
         match plan.encode(value, out) {
             Ok(()) => Ok(Some(plan)),
-            Err(source) => {
-                Err(Error::new(Code::InvalidArgument, source.to_string()).caused_by(source))
-            }
+            Err(source) => Err(Error::new(Code::InvalidArgument, source.to_string()).caused_by(source)),
         }
     }
 
     #[inline]
     fn decode<'b, T: Deserialize<'b>>(bytes: &'b [u8], types: Option<&Arc<Types>>) -> Result<T> {
         let Some(types) = types else {
-            return Err(Error::new(
-                Code::Internal,
-                "a gob body came without its type definitions",
-            )
-            .in_phase(Phase::Decode));
+            return Err(Error::new(Code::Internal, "a gob body came without its type definitions")
+                .in_phase(Phase::Decode));
         };
         Ok(types.decode(bytes)?)
     }

@@ -78,11 +78,7 @@ impl Format {
 
     /// The value that `bytes` holds in this format; see [`Codec::decode`].
     #[inline]
-    pub fn decode<'b, T: Deserialize<'b>>(
-        self,
-        bytes: &'b [u8],
-        types: Option<&Arc<Types>>,
-    ) -> Result<T> {
+    pub fn decode<'b, T: Deserialize<'b>>(self, bytes: &'b [u8], types: Option<&Arc<Types>>) -> Result<T> {
         match self {
             Format::Gob => Gob::decode(bytes, types),
         }

@@ -77,13 +77,7 @@ pub trait WriteReplies: Send + 'static {
     fn refuse(&mut self, out: &mut Vec<u8>, tag: &Self::Tag, method: &[u8], error: &Error);
 
     /// Appends the reply to a call of something that is not there.
-    fn refuse_missing(
-        &mut self,
-        out: &mut Vec<u8>,
-        tag: &Self::Tag,
-        method: &[u8],
-        missing: Missing,
-    ) {
+    fn refuse_missing(&mut self, out: &mut Vec<u8>, tag: &Self::Tag, method: &[u8], missing: Missing) {
         self.refuse(out, tag, method, &missing.error(method));
     }
 

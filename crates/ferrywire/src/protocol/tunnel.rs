@@ -53,17 +53,11 @@ pub fn read_reply(bytes: &[u8], tunnel: &Tunnel, limits: &Limits) -> Result<Opti
         Ok(httparse::Status::Partial) if bytes.len() < limits.http_head_len_max => Ok(None),
         Ok(httparse::Status::Partial) => Err(Error::new(
             Code::Unavailable,
-            format!(
-                "an HTTP head over the limit of {} bytes",
-                limits.http_head_len_max
-            ),
+            format!("an HTTP head over the limit of {} bytes", limits.http_head_len_max),
         )),
         Err(cause) => Err(Error::new(
             Code::Unavailable,
-            format!(
-                "expected an HTTP reply, the peer said `{}`: {cause}",
-                crate::error::shown(bytes)
-            ),
+            format!("expected an HTTP reply, the peer said `{}`: {cause}", crate::error::shown(bytes)),
         )),
     }
 }
@@ -123,14 +117,7 @@ pub fn recognises(bytes: &[u8]) -> Option<bool> {
     if METHODS.iter().any(|method| bytes.starts_with(method)) {
         return Some(true);
     }
-    if METHODS
-        .iter()
-        .any(|method| bytes.len() < method.len() && begins(method))
-    {
-        None
-    } else {
-        Some(false)
-    }
+    if METHODS.iter().any(|method| bytes.len() < method.len() && begins(method)) { None } else { Some(false) }
 }
 
 /// What the request at the front of `bytes` wants, once its head is whole.
@@ -150,11 +137,7 @@ fn judge(request: &httparse::Request<'_, '_>, used: usize, paths: &Paths<'_>) ->
     let (method, path) = (request.method.unwrap_or(""), request.path.unwrap_or(""));
     let values = |name: &'static str| {
         let named = move |header: &&httparse::Header<'_>| header.name.eq_ignore_ascii_case(name);
-        request
-            .headers
-            .iter()
-            .filter(named)
-            .map(|header| header.value)
+        request.headers.iter().filter(named).map(|header| header.value)
     };
     let has = |name| values(name).next().is_some();
     let has_body = has("content-length") || has("transfer-encoding");
@@ -175,9 +158,7 @@ fn judge(request: &httparse::Request<'_, '_>, used: usize, paths: &Paths<'_>) ->
     }
     match (method, paths.page) {
         ("GET" | "HEAD", Some(page)) if page == path && from_page => Wanted::Refused(FORBIDDEN),
-        ("GET" | "HEAD", Some(page)) if page == path => Wanted::Page {
-            is_head: method == "HEAD",
-        },
+        ("GET" | "HEAD", Some(page)) if page == path => Wanted::Page { is_head: method == "HEAD" },
         (_, Some(page)) if page == path => Wanted::Refused(NOT_ALLOWED),
         _ => Wanted::Refused(NOT_FOUND),
     }
@@ -235,10 +216,7 @@ mod tests {
 
     fn wanted(request: &str) -> Option<Wanted> {
         let tunnels = ["/_goRPC_".to_owned()];
-        let paths = Paths {
-            tunnels: &tunnels,
-            page: Some("/debug/rpc"),
-        };
+        let paths = Paths { tunnels: &tunnels, page: Some("/debug/rpc") };
         read_request(request.as_bytes(), &paths, &Limits::default())
     }
 
@@ -249,13 +227,7 @@ mod tests {
             "CONNECT /_goRPC_ HTTP/1.0\r\n\r\n",
             "CONNECT /_goRPC_ HTTP/1.1\r\nHost: 127.0.0.1:7001\r\n\r\n",
         ] {
-            assert_eq!(
-                wanted(request),
-                Some(Wanted::Tunnel {
-                    used: request.len()
-                }),
-                "{request:?}"
-            );
+            assert_eq!(wanted(request), Some(Wanted::Tunnel { used: request.len() }), "{request:?}");
             for cut in 0..request.len() {
                 assert_eq!(wanted(&request[..cut]), None, "{request:?} cut at {cut}");
             }
@@ -270,37 +242,15 @@ mod tests {
             ("CONNECT 10.0.0.1:443 HTTP/1.1\r\n\r\n", NOT_FOUND),
             ("GET / HTTP/1.1\r\n\r\n", NOT_FOUND),
             ("POST /debug/rpc HTTP/1.1\r\n\r\n", NOT_ALLOWED),
-            (
-                "CONNECT /_goRPC_ HTTP/1.1\r\nContent-Length: 5\r\n\r\n",
-                BAD_REQUEST,
-            ),
-            (
-                "CONNECT /_goRPC_ HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n",
-                BAD_REQUEST,
-            ),
-            (
-                "CONNECT /_goRPC_ HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",
-                BAD_REQUEST,
-            ),
-            (
-                "CONNECT /_goRPC_ HTTP/1.1\r\nOrigin: http://x\r\n\r\n",
-                FORBIDDEN,
-            ),
-            (
-                "GET /debug/rpc HTTP/1.1\r\nHost: evil.test\r\n\r\n",
-                FORBIDDEN,
-            ),
-            (
-                "GET /debug/rpc HTTP/1.1\r\nSec-Fetch-Site: cross-site\r\n\r\n",
-                FORBIDDEN,
-            ),
+            ("CONNECT /_goRPC_ HTTP/1.1\r\nContent-Length: 5\r\n\r\n", BAD_REQUEST),
+            ("CONNECT /_goRPC_ HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n", BAD_REQUEST),
+            ("CONNECT /_goRPC_ HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", BAD_REQUEST),
+            ("CONNECT /_goRPC_ HTTP/1.1\r\nOrigin: http://x\r\n\r\n", FORBIDDEN),
+            ("GET /debug/rpc HTTP/1.1\r\nHost: evil.test\r\n\r\n", FORBIDDEN),
+            ("GET /debug/rpc HTTP/1.1\r\nSec-Fetch-Site: cross-site\r\n\r\n", FORBIDDEN),
             ("\0GET", BAD_REQUEST),
         ] {
-            assert_eq!(
-                wanted(request),
-                Some(Wanted::Refused(status)),
-                "{request:?}"
-            );
+            assert_eq!(wanted(request), Some(Wanted::Refused(status)), "{request:?}");
         }
     }
 
@@ -308,11 +258,7 @@ mod tests {
     fn the_page_is_shown_to_whoever_may_see_it() {
         for host in ["127.0.0.1:7001", "[::1]:7001", "localhost"] {
             let request = format!("GET /debug/rpc HTTP/1.1\r\nHost: {host}\r\n\r\n");
-            assert_eq!(
-                wanted(&request),
-                Some(Wanted::Page { is_head: false }),
-                "{host}"
-            );
+            assert_eq!(wanted(&request), Some(Wanted::Page { is_head: false }), "{host}");
         }
     }
 }

@@ -62,18 +62,13 @@ impl Patience {
         const PAUSE_MAX: Duration = Duration::from_secs(1);
         let is_peers = matches!(
             cause.kind(),
-            io::ErrorKind::ConnectionAborted
-                | io::ErrorKind::ConnectionReset
-                | io::ErrorKind::Interrupted
+            io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset | io::ErrorKind::Interrupted
         );
         if is_peers {
             return;
         }
         let now = tokio::time::Instant::now();
-        if self
-            .last_log
-            .is_none_or(|last| now - last >= Duration::from_secs(1))
-        {
+        if self.last_log.is_none_or(|last| now - last >= Duration::from_secs(1)) {
             self.last_log = Some(now);
             tracing::warn!(%cause, address = %listener.address(), "cannot accept a connection");
         }
@@ -82,9 +77,7 @@ impl Patience {
             drop(next);
             self.reserve = std::fs::File::open("/dev/null").ok();
         }
-        let pause = self
-            .pause
-            .map_or(PAUSE_MIN, |pause| (pause * 2).min(PAUSE_MAX));
+        let pause = self.pause.map_or(PAUSE_MIN, |pause| (pause * 2).min(PAUSE_MAX));
         self.pause = Some(pause);
         tokio::time::sleep(pause).await;
     }
@@ -92,14 +85,16 @@ impl Patience {
 
 /// Finds out what a stream speaks, and serves it.
 pub(crate) async fn serve(inner: std::sync::Arc<Inner>, mut stream: Stream, admitted: Admitted) {
-    let greeting = match unless_stopped(&admitted.bell, greeting_in_time(&inner, &mut stream)).await
-    {
+    let greeting = match unless_stopped(&admitted.bell, greeting_in_time(&inner, &mut stream)).await {
         Some(Ok(greeting)) => greeting,
         Some(Err(cause)) => {
             tracing::debug!(peer = %stream.peer, %cause, "lost before it said what it speaks");
             return;
         }
         None => {
+            if admitted.bell.ordered() == Order::Stop {
+                inner.shared.hits.note("handshakes_max");
+            }
             tracing::debug!(peer = %stream.peer, "closed: others wait, and it has not said what it speaks");
             return;
         }
@@ -107,9 +102,7 @@ pub(crate) async fn serve(inner: std::sync::Arc<Inner>, mut stream: Stream, admi
     admitted.has_greeted();
     let bell = admitted.bell.clone();
     match greeting {
-        Greeting::NetRpc(first) => {
-            drive::serve::<NetRpc>(stream, first, inner.shared.clone(), bell).await
-        }
+        Greeting::NetRpc(first) => drive::serve::<NetRpc>(stream, first, inner.shared.clone(), bell).await,
         Greeting::Done => {}
     }
 }
@@ -140,9 +133,13 @@ async fn greeting_in_time(inner: &Inner, stream: &mut Stream) -> io::Result<Gree
         // A health check, or a peer that changed its mind.
         return Ok(Greeting::Done);
     }
-    tokio::time::timeout(limits.handshake_timeout, greet(inner, stream, bytes))
-        .await
-        .map_err(late)?
+    match tokio::time::timeout(limits.handshake_timeout, greet(inner, stream, bytes)).await {
+        Ok(greeted) => greeted,
+        Err(elapsed) => {
+            inner.shared.hits.note("handshake_timeout");
+            Err(late(elapsed))
+        }
+    }
 }
 
 /// Reads once, into the end of `bytes`; returns how many came.
@@ -172,15 +169,8 @@ async fn greet(inner: &Inner, stream: &mut Stream, mut bytes: Vec<u8>) -> io::Re
     }
 }
 
-async fn greet_http(
-    inner: &Inner,
-    stream: &mut Stream,
-    mut bytes: Vec<u8>,
-) -> io::Result<Greeting> {
-    let paths = Paths {
-        tunnels: &inner.tunnels,
-        page: inner.page.then_some(netrpc::PAGE_PATH),
-    };
+async fn greet_http(inner: &Inner, stream: &mut Stream, mut bytes: Vec<u8>) -> io::Result<Greeting> {
+    let paths = Paths { tunnels: &inner.tunnels, page: inner.page.then_some(netrpc::PAGE_PATH) };
     let wanted = loop {
         if let Some(wanted) = tunnel::read_request(&bytes, &paths, &inner.shared.limits) {
             break wanted;
@@ -198,9 +188,7 @@ async fn greet_http(
             bytes.drain(..used);
             return Ok(Greeting::NetRpc(bytes));
         }
-        Wanted::Page { is_head } => {
-            tunnel::page(&netrpc::page::render(inner.shared.router.list()), is_head)
-        }
+        Wanted::Page { is_head } => tunnel::page(&netrpc::page::render(inner.shared.router.list()), is_head),
         Wanted::Refused(status) => tunnel::refusal(status),
     };
     stream.writer.write_all(&reply).await?;

@@ -82,11 +82,7 @@ pub(crate) struct SeatBell {
 
 impl SeatBell {
     pub(crate) fn new(seat: usize, bell: Arc<Bell>) -> Arc<Self> {
-        Arc::new(Self {
-            seat,
-            queued: AtomicBool::new(false),
-            bell,
-        })
+        Arc::new(Self { seat, queued: AtomicBool::new(false), bell })
     }
 
     /// From now on a wake queues the seat again. Called before the seat is polled, never after.

@@ -6,17 +6,17 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::Poll;
-use std::time::Duration;
 
 use tokio::time::Instant;
 
 use super::bell::Bell;
+use super::conduct::Conduct;
 use super::router::{Route, Router};
 use super::seats::{Pending, Seats, Taken};
 use crate::body::Sink;
-use crate::codec::{Format, Preamble};
+use crate::codec::Preamble;
 use crate::error::{Code, Error, Phase, Result};
-use crate::limits::Limits;
+use crate::limits::{Hits, Limits};
 use crate::message::{Ask, Asked, Missing, Read};
 use crate::peer::Peer;
 use crate::protocol::{Protocol, ReadRequests, WriteReplies};
@@ -30,6 +30,11 @@ pub(crate) struct Shared {
     pub(crate) limits: Limits,
     /// Calls that have not finished, on all connections.
     pub(crate) running: AtomicUsize,
+    /// Bytes that connections hold: what has come and is not done with, what is to be sent.
+    pub(crate) held: AtomicUsize,
+    /// Connections that are being served.
+    pub(crate) serving: AtomicUsize,
+    pub(crate) hits: Hits,
 }
 
 /// How far a connection got with the bytes it was shown.
@@ -78,41 +83,6 @@ struct Bank<P: Protocol> {
     out: Vec<u8>,
 }
 
-/// What a peer has done that is legal but of no use.
-#[derive(Debug, Default)]
-struct Conduct {
-    unknown_methods: Window,
-    undecodable_bodies: usize,
-    duplicate_ids: usize,
-    cancels: Window,
-    /// Calls that ended by themselves since the cancels' window began.
-    completed: usize,
-    /// What was too much.
-    verdict: Option<&'static str>,
-}
-
-/// Counts within stretches of ten seconds.
-#[derive(Debug, Default)]
-struct Window {
-    began: Option<Instant>,
-    count: usize,
-}
-
-impl Window {
-    /// Counts one more; returns how many there were in this stretch, and whether a new one has begun.
-    fn add(&mut self) -> (usize, bool) {
-        let now = Instant::now();
-        let is_new = self
-            .began
-            .is_none_or(|began| now - began > Duration::from_secs(10));
-        if is_new {
-            (self.began, self.count) = (Some(now), 0);
-        }
-        self.count += 1;
-        (self.count, is_new)
-    }
-}
-
 impl<P: Protocol> Connection<P> {
     pub(crate) fn new(shared: Arc<Shared>, peer: Arc<Peer>, bell: Arc<Bell>) -> Self {
         let reader = P::ReadRequests::new(&shared.limits);
@@ -129,11 +99,7 @@ impl<P: Protocol> Connection<P> {
             conduct: Conduct::default(),
             out: Vec::new(),
         };
-        Self {
-            reader,
-            bank,
-            ended: false,
-        }
+        Self { reader, bank, ended: false }
     }
 
     /// Takes whole messages from the front of `bytes`, and starts what they ask for.
@@ -141,22 +107,13 @@ impl<P: Protocol> Connection<P> {
         let mut used = 0;
         for _ in 0..SHARE {
             if self.ended {
-                return Received {
-                    used,
-                    stop: Stop::Ended,
-                };
+                return Received { used, stop: Stop::Ended };
             }
             if !self.bank.has_room() {
-                return Received {
-                    used,
-                    stop: Stop::Busy,
-                };
+                return Received { used, stop: Stop::Busy };
             }
             match self.reader.read(bytes.get(used..).unwrap_or_default()) {
-                Ok(Read::Message {
-                    message,
-                    used: taken,
-                }) => {
+                Ok(Read::Message { message, used: taken }) => {
                     used += taken;
                     match message {
                         Asked::Call(ask) => self.bank.call(ask),
@@ -165,10 +122,7 @@ impl<P: Protocol> Connection<P> {
                     self.ended |= self.bank.has_had_enough();
                 }
                 Ok(Read::More { used: taken }) => {
-                    return Received {
-                        used: used + taken,
-                        stop: Stop::NeedsBytes,
-                    };
+                    return Received { used: used + taken, stop: Stop::NeedsBytes };
                 }
                 Ok(Read::End) => self.ended = true,
                 Err(error) => {
@@ -178,10 +132,7 @@ impl<P: Protocol> Connection<P> {
                 }
             }
         }
-        Received {
-            used,
-            stop: Stop::Share,
-        }
+        Received { used, stop: Stop::Share }
     }
 
     /// Polls the calls that were woken.
@@ -232,6 +183,12 @@ impl<P: Protocol> Connection<P> {
         &mut self.bank.out
     }
 
+    /// How many bytes it holds: arguments of running calls, and replies that nobody has taken to send.
+    #[inline]
+    pub(crate) fn held(&self) -> usize {
+        self.bank.seats.held() + self.bank.out.len()
+    }
+
     /// Gives back memory that a burst has left.
     pub(crate) fn rest(&mut self) {
         self.bank.seats.shrink();
@@ -245,64 +202,60 @@ impl<P: Protocol> Bank<P> {
     }
 
     fn call(&mut self, ask: Ask<'_, P::Tag>) {
-        let limits = &self.shared.limits;
-        if ask.method.len() > limits.method_len_max {
-            let text = format!(
-                "a method name of {} bytes is over the limit of {}",
-                ask.method.len(),
-                limits.method_len_max
-            );
-            let shown = ask.method.get(..limits.method_len_max).unwrap_or_default();
-            self.note_unknown_method();
-            let error = Error::new(Code::InvalidArgument, text).not_executed();
-            return self.writer.refuse(&mut self.out, &ask.tag, shown, &error);
-        }
-        let route = match self.shared.router.find(ask.method, self.last) {
-            Ok(route) => route,
-            Err(missing) => return self.refuse_missing(&ask, missing),
+        let refused = match self.admit(&ask) {
+            Ok(route) => match ask.body {
+                Ok(body) => {
+                    let timeout = self.shared.limits.granted(ask.timeout);
+                    let request = Request { method: route.method, body, timeout, metadata: ask.metadata };
+                    return self.run(route, ask.tag, request);
+                }
+                Err(error) => {
+                    self.conduct.undecodable_body(&self.shared.limits);
+                    error
+                }
+            },
+            Err(Refusal::Missing(missing)) => {
+                self.conduct.unknown_method(&self.shared.limits);
+                return self.writer.refuse_missing(&mut self.out, &ask.tag, ask.method, missing);
+            }
+            Err(Refusal::With(error)) => error.not_executed(),
         };
+        // Of a name that is too long, no more than the limit goes back.
+        let name_len = ask.method.len().min(self.shared.limits.method_len_max);
+        let name = ask.method.get(..name_len).unwrap_or_default();
+        self.writer.refuse(&mut self.out, &ask.tag, name, &refused);
+    }
+
+    /// The method that is asked for, if it may run.
+    fn admit(&mut self, ask: &Ask<'_, P::Tag>) -> Result<Route, Refusal> {
+        let shared = &*self.shared;
+        let limits = &shared.limits;
+        let refused = |code, text| Err(Refusal::With(Error::new(code, text)));
+        if ask.method.len() > limits.method_len_max {
+            self.conduct.unknown_method(limits);
+            shared.hits.note("method_len_max");
+            let (len, limit) = (ask.method.len(), limits.method_len_max);
+            let text = format!("a method name of {len} bytes is over the limit of {limit}");
+            return refused(Code::InvalidArgument, text);
+        }
+        let route = shared.router.find(ask.method, self.last).map_err(Refusal::Missing)?;
         self.last = Some(route);
         if self.seats.holds(&ask.tag) {
-            self.conduct.duplicate_ids += 1;
-            if self.conduct.duplicate_ids >= limits.duplicate_ids_max {
-                self.conduct.verdict = Some("ids of calls in flight were used again");
-            }
-            let text = format!(
-                "the id {:?} belongs to a call that has not finished",
-                ask.tag
-            );
-            let error = Error::new(Code::InvalidArgument, text).not_executed();
-            return self
-                .writer
-                .refuse(&mut self.out, &ask.tag, ask.method, &error);
+            self.conduct.duplicate_id(limits);
+            let text = format!("the id {:?} belongs to a call that has not finished", ask.tag);
+            return refused(Code::InvalidArgument, text);
         }
-        if self.shared.running.load(Ordering::Relaxed) >= limits.calls_max {
-            let text = format!(
-                "{} calls are running, the most that this server runs",
-                limits.calls_max
-            );
-            let error = Error::new(Code::ResourceExhausted, text).not_executed();
-            return self
-                .writer
-                .refuse(&mut self.out, &ask.tag, ask.method, &error);
+        if shared.running.load(Ordering::Relaxed) >= limits.calls_max {
+            shared.hits.note("calls_max");
+            let text = format!("{} calls are running, the most that this server runs", limits.calls_max);
+            return refused(Code::ResourceExhausted, text);
         }
-        let body = match ask.body {
-            Ok(body) => body,
-            Err(error) => {
-                self.note_undecodable_body();
-                return self
-                    .writer
-                    .refuse(&mut self.out, &ask.tag, ask.method, &error);
-            }
-        };
-        let timeout = limits.granted(ask.timeout);
-        let request = Request {
-            method: route.method,
-            body,
-            timeout,
-            metadata: ask.metadata,
-        };
-        self.run(route, ask.tag, request);
+        if shared.held.load(Ordering::Relaxed) > limits.bytes_in_flight_max / 100 * 95 {
+            shared.hits.note("bytes_in_flight_max");
+            let text = "the server holds as many bytes of messages as it may";
+            return refused(Code::ResourceExhausted, text.to_owned());
+        }
+        Ok(route)
     }
 
     #[inline]
@@ -311,70 +264,48 @@ impl<P: Protocol> Bank<P> {
             return;
         };
         self.shared.router.count(route);
-        let (format, timeout) = (request.body.format, request.timeout);
+        let (format, timeout, held) = (request.body.format, request.timeout, request.body.bytes.len());
         let at = self.out.len();
-        self.writer
-            .open(&mut self.out, &tag, self.shared.router.full_name(route));
+        self.writer.open(&mut self.out, &tag, self.shared.router.full_name(route));
         let body_at = self.out.len();
         let mut sink = Sink::new(format, &mut self.out);
         match self.seats.start(&taken, request, &mut sink) {
             Poll::Ready(outcome) => {
                 let preamble = sink.preamble;
                 self.seats.free(taken);
-                self.answer(Reply {
-                    at,
-                    body_at,
-                    tag,
-                    route,
-                    outcome,
-                    preamble,
-                });
+                self.answer(Reply { at, body_at, tag, route, outcome, preamble });
             }
             Poll::Pending => {
                 self.out.truncate(at);
-                self.keep(&taken, tag, timeout, format);
+                self.keep(&taken, Pending { tag, deadline: timer::after(timeout), format, held });
             }
         }
     }
 
     #[cold]
-    fn keep(&mut self, taken: &Taken, tag: P::Tag, timeout: Duration, format: Format) {
+    fn keep(&mut self, taken: &Taken, call: Pending<P::Tag>) {
         self.shared.running.fetch_add(1, Ordering::Relaxed);
-        self.seats.keep(
-            taken,
-            Pending {
-                tag,
-                deadline: timer::after(timeout),
-                format,
-            },
-        );
+        self.seats.keep(taken, call);
     }
 
     /// Completes a reply whose body has been written, or turns it into an error reply.
     #[inline]
     fn answer(&mut self, reply: Reply<P::Tag>) {
-        let Reply {
-            at,
-            body_at,
-            tag,
-            route,
-            outcome,
-            preamble,
-        } = reply;
-        self.conduct.completed += 1;
+        let Reply { at, body_at, tag, route, outcome, preamble } = reply;
+        self.conduct.completed();
         let outcome = match outcome {
             Ok(()) => self.fits(body_at),
             Err(error) => Err(error),
         };
         match outcome {
             Ok(()) => {
-                self.conduct.undecodable_bodies = 0;
+                self.conduct.decodable_body();
                 self.writer.close(&mut self.out, body_at, &tag, preamble);
             }
             Err(error) => {
                 self.out.truncate(at);
                 if error.phase() == Some(Phase::Decode) {
-                    self.note_undecodable_body();
+                    self.conduct.undecodable_body(&self.shared.limits);
                 }
                 let name = self.shared.router.full_name(route);
                 self.writer.refuse(&mut self.out, &tag, name, &error);
@@ -383,13 +314,11 @@ impl<P: Protocol> Bank<P> {
     }
 
     fn fits(&self, body_at: usize) -> Result<()> {
-        let (len, limit) = (
-            self.out.len().saturating_sub(body_at),
-            self.shared.limits.frame_len_max,
-        );
+        let (len, limit) = (self.out.len().saturating_sub(body_at), self.shared.limits.frame_len_max);
         if len <= limit {
             return Ok(());
         }
+        self.shared.hits.note("frame_len_max");
         let text = format!("a reply of {len} bytes is over the limit of {limit}");
         Err(Error::new(Code::ResourceExhausted, text))
     }
@@ -411,14 +340,7 @@ impl<P: Protocol> Bank<P> {
                         continue;
                     };
                     self.shared.running.fetch_sub(1, Ordering::Relaxed);
-                    self.answer(Reply {
-                        at,
-                        body_at,
-                        tag: call.tag,
-                        route,
-                        outcome,
-                        preamble,
-                    });
+                    self.answer(Reply { at, body_at, tag: call.tag, route, outcome, preamble });
                 }
                 Some((Poll::Pending, _)) | None => self.out.truncate(at),
             }
@@ -429,23 +351,14 @@ impl<P: Protocol> Bank<P> {
     fn expire(&mut self, now: Instant) {
         while let Some((call, route)) = self.seats.expire(now) {
             self.shared.running.fetch_sub(1, Ordering::Relaxed);
-            let error = Error::new(
-                Code::DeadlineExceeded,
-                "deadline exceeded while the method was running",
-            );
+            let error = Error::new(Code::DeadlineExceeded, "deadline exceeded while the method was running");
             let name = self.shared.router.full_name(route);
             self.writer.refuse(&mut self.out, &call.tag, name, &error);
         }
     }
 
     fn cancel(&mut self, target: &P::Tag, reply_to: Option<P::Tag>) {
-        let (cancels, is_new) = self.conduct.cancels.add();
-        if is_new {
-            self.conduct.completed = 0;
-        }
-        if cancels > self.shared.limits.cancels_max && self.conduct.completed < cancels / 100 {
-            self.conduct.verdict = Some("nearly every call was withdrawn");
-        }
+        self.conduct.cancel(&self.shared.limits);
         if let Some((call, route)) = self.seats.cancel(target) {
             self.shared.running.fetch_sub(1, Ordering::Relaxed);
             let error = Error::new(Code::Cancelled, "the caller has withdrawn the call");
@@ -457,30 +370,12 @@ impl<P: Protocol> Bank<P> {
         }
     }
 
-    fn refuse_missing(&mut self, ask: &Ask<'_, P::Tag>, missing: Missing) {
-        self.note_unknown_method();
-        self.writer
-            .refuse_missing(&mut self.out, &ask.tag, ask.method, missing);
-    }
-
-    fn note_unknown_method(&mut self) {
-        if self.conduct.unknown_methods.add().0 > self.shared.limits.unknown_methods_max {
-            self.conduct.verdict = Some("methods that do not exist were called");
-        }
-    }
-
-    fn note_undecodable_body(&mut self) {
-        self.conduct.undecodable_bodies += 1;
-        if self.conduct.undecodable_bodies >= self.shared.limits.undecodable_bodies_max {
-            self.conduct.verdict = Some("arguments that do not decode were sent");
-        }
-    }
-
     fn has_had_enough(&self) -> bool {
-        let Some(verdict) = self.conduct.verdict else {
+        let Some(limit) = self.conduct.verdict() else {
             return false;
         };
-        tracing::info!(peer = %self.peer, verdict, "closing a connection: too often");
+        self.shared.hits.note(limit);
+        tracing::info!(peer = %self.peer, limit, "closing a connection");
         true
     }
 
@@ -488,6 +383,12 @@ impl<P: Protocol> Bank<P> {
         let ended = self.seats.clear();
         self.shared.running.fetch_sub(ended, Ordering::Relaxed);
     }
+}
+
+/// Why a call does not run.
+enum Refusal {
+    Missing(Missing),
+    With(Error),
 }
 
 /// A finished call on its way into the buffer.

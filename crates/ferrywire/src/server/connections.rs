@@ -44,11 +44,7 @@ impl Connections {
     /// Admits a connection that has not said what it speaks, or says which limit is in the way.
     ///
     /// Where too many have not said it, the oldest of them is told to stop.
-    pub(crate) fn admit(
-        self: &Arc<Self>,
-        peer: &Peer,
-        limits: &Limits,
-    ) -> Result<Admitted, &'static str> {
+    pub(crate) fn admit(self: &Arc<Self>, peer: &Peer, limits: &Limits) -> Result<Admitted, &'static str> {
         let mut state = self.state();
         if state.all.len() >= limits.connections_max {
             return Err("connections_max");
@@ -73,12 +69,7 @@ impl Connections {
         }
         state.all.insert(id, bell.clone());
         state.greeting.insert(id, bell.clone());
-        Ok(Admitted {
-            connections: self.clone(),
-            id,
-            ip: peer.ip(),
-            bell,
-        })
+        Ok(Admitted { connections: self.clone(), id, ip: peer.ip(), bell })
     }
 
     /// Tells all connections, those to come included.

@@ -4,6 +4,7 @@ use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -19,14 +20,9 @@ use crate::timer::{self, Timer};
 use crate::transport::Stream;
 
 /// Serves a connection that speaks `P` until it ends. `first` are the bytes that have been read already.
-pub(crate) async fn serve<P: Protocol>(
-    stream: Stream,
-    first: Vec<u8>,
-    shared: Arc<Shared>,
-    bell: Arc<Bell>,
-) {
-    let limits = shared.limits.clone();
-    let connection = Connection::<P>::new(shared, stream.peer.clone(), bell.clone());
+pub(crate) async fn serve<P: Protocol>(stream: Stream, first: Vec<u8>, shared: Arc<Shared>, bell: Arc<Bell>) {
+    shared.serving.fetch_add(1, Ordering::Relaxed);
+    let connection = Connection::<P>::new(shared.clone(), stream.peer.clone(), bell.clone());
     let mut driver = Driver {
         connection,
         input: Input::starting_with(first),
@@ -34,7 +30,8 @@ pub(crate) async fn serve<P: Protocol>(
         watch: Watch::default(),
         timer: Timer::default(),
         stream,
-        limits,
+        shared,
+        held: 0,
         bell,
     };
     let ended = poll_fn(|cx| driver.poll(cx)).await;
@@ -48,7 +45,9 @@ struct Driver<P: Protocol> {
     watch: Watch,
     timer: Timer,
     stream: Stream,
-    limits: Limits,
+    shared: Arc<Shared>,
+    /// How many bytes of messages the connection held when it was last looked at.
+    held: usize,
     bell: Arc<Bell>,
 }
 
@@ -61,8 +60,8 @@ enum End {
     Stopped,
     /// Reading or writing failed.
     Lost(#[allow(dead_code, reason = "shown in the log by Debug")] io::Error),
-    /// The peer was too slow, or silent for too long.
-    TimedOut(#[allow(dead_code, reason = "shown in the log by Debug")] &'static str),
+    /// The peer was too slow, silent for too long, or has more than its share.
+    Limit(#[allow(dead_code, reason = "shown in the log by Debug")] &'static str),
 }
 
 /// Moments that a connection keeps in mind. A clock is read only when one of them begins.
@@ -117,9 +116,10 @@ impl<P: Protocol> Driver<P> {
         if self.connection.has_ended() && self.connection.pending() == 0 && self.output.is_done() {
             return self.poll_close(cx);
         }
-        if let Some(end) = self.poll_watch(cx) {
+        if let Some(limit) = self.account().or_else(|| self.poll_watch(cx)) {
+            self.shared.hits.note(limit);
             self.connection.clear();
-            return Poll::Ready(end);
+            return Poll::Ready(End::Limit(limit));
         }
         if again {
             cx.waker().wake_by_ref();
@@ -131,13 +131,9 @@ impl<P: Protocol> Driver<P> {
     /// once.
     fn poll_input(&mut self, cx: &mut Context<'_>) -> io::Result<bool> {
         let connection = &mut self.connection;
-        let mut received = Received {
-            used: 0,
-            stop: Stop::NeedsBytes,
-        };
+        let mut received = Received { used: 0, stop: Stop::NeedsBytes };
         // What had to wait for room. The beginning of a message is not looked at again without its rest.
-        if !self.input.tail().is_empty() && self.watch.partial.is_none() && connection.wants_bytes()
-        {
+        if !self.input.tail().is_empty() && self.watch.partial.is_none() && connection.wants_bytes() {
             self.input.retry(|bytes| {
                 received = connection.receive(bytes);
                 received.used
@@ -172,9 +168,7 @@ impl<P: Protocol> Driver<P> {
     fn poll_output(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
         let before = self.output.total();
         let out = self.connection.out();
-        match self.output.poll(cx, &mut *self.stream.writer, |buffer| {
-            std::mem::swap(buffer, out)
-        }) {
+        match self.output.poll(cx, &mut *self.stream.writer, |buffer| std::mem::swap(buffer, out)) {
             Poll::Ready(Ok(())) => self.watch.stalled = None,
             Poll::Ready(Err(cause)) => return Err(cause),
             Poll::Pending if self.output.total() != before || self.watch.stalled.is_none() => {
@@ -201,10 +195,7 @@ impl<P: Protocol> Driver<P> {
             }
         };
         while !self.watch.peer_ended {
-            match self
-                .input
-                .poll_read(cx, &mut *self.stream.reader, <[u8]>::len)
-            {
+            match self.input.poll_read(cx, &mut *self.stream.reader, <[u8]>::len) {
                 Poll::Ready(Ok(0) | Err(_)) => self.watch.peer_ended = true,
                 Poll::Ready(Ok(_)) => {}
                 Poll::Pending => {
@@ -217,8 +208,28 @@ impl<P: Protocol> Driver<P> {
         Poll::Ready(End::Served)
     }
 
-    /// Sees to everything that depends on time; says why the connection has to end, if it has to.
-    fn poll_watch(&mut self, cx: &mut Context<'_>) -> Option<End> {
+    /// Adds what the connection holds to what all hold; names the limit if that is too much and this
+    /// connection has more than its share of it.
+    fn account(&mut self) -> Option<&'static str> {
+        let held = self.input.tail().len() + self.connection.held() + self.output.left();
+        let all = &self.shared.held;
+        match held.cmp(&self.held) {
+            std::cmp::Ordering::Equal => {}
+            std::cmp::Ordering::Less => {
+                all.fetch_sub(self.held - held, Ordering::Relaxed);
+            }
+            std::cmp::Ordering::Greater => {
+                all.fetch_add(held - self.held, Ordering::Relaxed);
+            }
+        }
+        self.held = held;
+        let most = self.shared.limits.bytes_in_flight_max;
+        let share = most / self.shared.serving.load(Ordering::Relaxed).max(1);
+        (all.load(Ordering::Relaxed) > most && held > share).then_some("bytes_in_flight_max")
+    }
+
+    /// Sees to everything that depends on time; names the limit if the connection has to end by one.
+    fn poll_watch(&mut self, cx: &mut Context<'_>) -> Option<&'static str> {
         loop {
             let watch = &mut self.watch;
             if self.connection.pending() > 0 {
@@ -228,32 +239,27 @@ impl<P: Protocol> Driver<P> {
             } else {
                 watch.deadline = None;
             }
-            let partial = watch
-                .partial
-                .map(|(since, came)| since + allowed(&self.limits, came));
-            let stalled = watch.stalled.map(|since| since + self.limits.stall_timeout);
+            let partial = watch.partial.map(|(since, came)| since + allowed(&self.shared.limits, came));
+            let stalled = watch.stalled.map(|since| since + self.shared.limits.stall_timeout);
             if watch.idle.is_none() {
-                watch.idle = Some(timer::after(self.limits.idle_timeout));
+                watch.idle = Some(timer::after(self.shared.limits.idle_timeout));
             }
-            for at in [partial, stalled, watch.idle, watch.deadline]
-                .into_iter()
-                .flatten()
-            {
+            for at in [partial, stalled, watch.idle, watch.deadline].into_iter().flatten() {
                 self.timer.by(at);
             }
             let Poll::Ready(now) = self.timer.poll(cx) else {
                 return None;
             };
             if partial.is_some_and(|at| at <= now) {
-                return Some(End::TimedOut("a message did not arrive in time"));
+                return Some("frame_timeout");
             }
             if stalled.is_some_and(|at| at <= now) {
-                return Some(End::TimedOut("the peer takes nothing"));
+                return Some("stall_timeout");
             }
             if watch.idle.is_some_and(|at| at <= now) {
                 let was_quiet = watch.reads == watch.reads_seen && self.connection.pending() == 0;
                 if was_quiet && self.output.is_done() {
-                    return Some(End::TimedOut("idle"));
+                    return Some("idle_timeout");
                 }
                 watch.idle = None;
                 watch.reads_seen = watch.reads;
@@ -266,6 +272,13 @@ impl<P: Protocol> Driver<P> {
                 cx.waker().wake_by_ref();
             }
         }
+    }
+}
+
+impl<P: Protocol> Drop for Driver<P> {
+    fn drop(&mut self) {
+        self.shared.held.fetch_sub(self.held, Ordering::Relaxed);
+        self.shared.serving.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

@@ -10,13 +10,14 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::error::{Code, Error, Result};
-use crate::limits::Limits;
+use crate::limits::{Hits, Limits};
 use crate::protocol::{NetRpc, Protocol};
 use crate::service::Service;
 use crate::transport::{self, Address, IntoAddress, Listen, Memory, Stream};
 
 mod accept;
 mod bell;
+mod conduct;
 mod connection;
 mod connections;
 mod drive;
@@ -71,10 +72,7 @@ impl Server {
     ///
     /// If it listens nowhere, because it was made by [`Builder::build`].
     pub fn address(&self) -> Address {
-        self.addresses
-            .first()
-            .cloned()
-            .expect("a server that was bound listens somewhere")
+        self.addresses.first().cloned().expect("a server that was bound listens somewhere")
     }
 
     /// All places where the server listens.
@@ -84,9 +82,7 @@ impl Server {
 
     /// A handle by which the server can be shut down and looked at while it runs.
     pub fn handle(&self) -> ServerHandle {
-        ServerHandle {
-            inner: self.inner.clone(),
-        }
+        ServerHandle { inner: self.inner.clone() }
     }
 
     /// Serves until [`ServerHandle::shutdown`], then finishes what runs.
@@ -99,9 +95,7 @@ impl Server {
     /// Dropping the future stops the server at once: listeners and connections are closed, running calls
     /// are dropped.
     pub async fn run(self) -> Result<()> {
-        let Self {
-            inner, listeners, ..
-        } = self;
+        let Self { inner, listeners, .. } = self;
         let stop = StopOnDrop(&inner);
         let mut accepting = JoinSet::new();
         for listener in listeners {
@@ -145,17 +139,13 @@ impl Server {
     ///
     /// Dropping the future closes the stream and drops its calls.
     pub async fn serve(&self, stream: Stream) {
-        match self
-            .inner
-            .connections
-            .admit(&stream.peer, &self.inner.shared.limits)
-        {
+        match self.inner.connections.admit(&stream.peer, &self.inner.shared.limits) {
             Ok(admitted) => {
                 let served = std::pin::pin!(accept::serve(self.inner.clone(), stream, admitted));
                 let drained = std::pin::pin!(self.inner.stop_after_drain());
                 futures_util::future::select(served, drained).await;
             }
-            Err(limit) => tracing::warn!(peer = %stream.peer, limit, "a connection was refused"),
+            Err(limit) => self.inner.refuse(&stream, limit),
         }
     }
 }
@@ -185,8 +175,13 @@ impl Inner {
                 let tasks = self.tasks.clone();
                 tasks.spawn(accept::serve(self, stream, admitted));
             }
-            Err(limit) => tracing::debug!(peer = %stream.peer, limit, "a connection was refused"),
+            Err(limit) => self.refuse(&stream, limit),
         }
+    }
+
+    fn refuse(&self, stream: &Stream, limit: &'static str) {
+        self.shared.hits.note(limit);
+        tracing::debug!(peer = %stream.peer, limit, "a connection was refused");
     }
 
     /// Once the server is shut down and its calls have had their time: stops the connections, and waits for
@@ -200,16 +195,12 @@ impl Inner {
 
     async fn drain(&self) {
         self.tasks.close();
-        let drained =
-            tokio::time::timeout(self.shared.limits.drain_timeout, self.tasks.wait()).await;
+        let drained = tokio::time::timeout(self.shared.limits.drain_timeout, self.tasks.wait()).await;
         if drained.is_ok() {
             return;
         }
         let left = self.connections.len();
-        tracing::warn!(
-            left,
-            "calls were still running at the end of the drain timeout"
-        );
+        tracing::warn!(left, "calls were still running at the end of the drain timeout");
         self.connections.order(Order::Stop);
         let _ = tokio::time::timeout(Duration::from_secs(1), self.tasks.wait()).await;
     }
@@ -263,15 +254,10 @@ impl Builder {
     /// - [`Code::Unavailable`] if a place cannot be listened at.
     pub async fn bind(mut self, address: impl IntoAddress) -> Result<Server> {
         self.addresses.insert(0, address.into_address());
-        let addresses = std::mem::take(&mut self.addresses)
-            .into_iter()
-            .collect::<Result<Vec<_>>>()?;
+        let addresses = std::mem::take(&mut self.addresses).into_iter().collect::<Result<Vec<_>>>()?;
         let memory = self.memory.clone();
         let tunnels = addresses.iter().filter_map(|address| address.tunnel());
-        let tunnels = tunnels
-            .filter(|path| !path.is_empty())
-            .map(str::to_owned)
-            .collect();
+        let tunnels = tunnels.filter(|path| !path.is_empty()).map(str::to_owned).collect();
         let mut server = self.make(tunnels)?;
         for address in &addresses {
             let listener = transport::listen(address, memory.as_ref()).await?;
@@ -308,6 +294,9 @@ impl Builder {
                 router,
                 limits,
                 running: AtomicUsize::new(0),
+                held: AtomicUsize::new(0),
+                serving: AtomicUsize::new(0),
+                hits: Hits::default(),
             }),
             connections: Arc::default(),
             tasks: TaskTracker::new(),
@@ -315,29 +304,20 @@ impl Builder {
             tunnels,
             page: !self.hides_page,
         };
-        Ok(Server {
-            inner: Arc::new(inner),
-            listeners: Vec::new(),
-            addresses: Vec::new(),
-        })
+        Ok(Server { inner: Arc::new(inner), listeners: Vec::new(), addresses: Vec::new() })
     }
 }
 
 impl std::fmt::Debug for Builder {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Builder")
-            .field("services", &self.services.len())
-            .finish_non_exhaustive()
+        f.debug_struct("Builder").field("services", &self.services.len()).finish_non_exhaustive()
     }
 }
 
 /// How many descriptors the process may have.
 fn descriptors_max() -> usize {
     let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile);
-    limit
-        .current
-        .and_then(|most| usize::try_from(most).ok())
-        .unwrap_or(usize::MAX)
+    limit.current.and_then(|most| usize::try_from(most).ok()).unwrap_or(usize::MAX)
 }
 
 /// A running server, from outside.
@@ -364,19 +344,19 @@ impl ServerHandle {
         self.inner.connections.len()
     }
 
+    /// How often each of the [`Limits`] has been reached, by the limit's name; those never reached are left out.
+    pub fn limit_hits(&self) -> Vec<(&'static str, u64)> {
+        self.inner.shared.hits.all()
+    }
+
     /// How many calls have started and not finished.
     pub fn running(&self) -> usize {
-        self.inner
-            .shared
-            .running
-            .load(std::sync::atomic::Ordering::Relaxed)
+        self.inner.shared.running.load(std::sync::atomic::Ordering::Relaxed)
     }
 }
 
 impl std::fmt::Debug for ServerHandle {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("ServerHandle")
-            .field("connections", &self.connections())
-            .finish_non_exhaustive()
+        f.debug_struct("ServerHandle").field("connections", &self.connections()).finish_non_exhaustive()
     }
 }

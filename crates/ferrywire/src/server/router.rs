@@ -41,45 +41,26 @@ pub(crate) struct Route {
 
 impl Router {
     /// Adds a service under its own name or another.
-    pub(crate) fn register(
-        &mut self,
-        name: Option<String>,
-        service: Arc<dyn Service>,
-    ) -> Result<()> {
+    pub(crate) fn register(&mut self, name: Option<String>, service: Arc<dyn Service>) -> Result<()> {
         let description = service.description();
         let name = name.unwrap_or_else(|| description.name.to_owned());
         if name.is_empty() {
-            return Err(Error::new(
-                Code::InvalidArgument,
-                "a service needs a name that is not empty",
-            ));
+            return Err(Error::new(Code::InvalidArgument, "a service needs a name that is not empty"));
         }
         if self.services.iter().any(|known| *known.name == *name) {
             return Err(Error::new(
                 Code::AlreadyExists,
-                format!(
-                    "a service named {name} is registered already: register one of them by another name"
-                ),
+                format!("a service named {name} is registered already: register one of them by another name"),
             ));
         }
         let place = self.services.len();
         for (method, described) in description.methods.iter().enumerate() {
             let full_name: Box<[u8]> = format!("{name}.{}", described.name).into_bytes().into();
-            let route = Route {
-                service: place,
-                method,
-                index: self.methods.len(),
-            };
+            let route = Route { service: place, method, index: self.methods.len() };
             self.names.insert(full_name.clone(), route);
-            self.methods.push(Counted {
-                full_name,
-                calls: AtomicU64::new(0),
-            });
+            self.methods.push(Counted { full_name, calls: AtomicU64::new(0) });
         }
-        self.services.push(Registered {
-            name: name.into(),
-            service,
-        });
+        self.services.push(Registered { name: name.into(), service });
         Ok(())
     }
 
@@ -91,10 +72,7 @@ impl Router {
         {
             return Ok(route);
         }
-        self.names
-            .get(name)
-            .copied()
-            .ok_or_else(|| self.missing(name))
+        self.names.get(name).copied().ok_or_else(|| self.missing(name))
     }
 
     #[cold]
@@ -111,10 +89,7 @@ impl Router {
     /// `Service.Method` of a route.
     #[inline]
     pub(crate) fn full_name(&self, route: Route) -> &[u8] {
-        self.methods
-            .get(route.index)
-            .map(|method| &*method.full_name)
-            .unwrap_or_default()
+        self.methods.get(route.index).map(|method| &*method.full_name).unwrap_or_default()
     }
 
     /// Counts a call that is started.
@@ -127,9 +102,7 @@ impl Router {
 
     /// The service of a route.
     pub(crate) fn service(&self, route: Route) -> Option<&Arc<dyn Service>> {
-        self.services
-            .get(route.service)
-            .map(|registered| &registered.service)
+        self.services.get(route.service).map(|registered| &registered.service)
     }
 
     /// How many services there are.
@@ -148,10 +121,7 @@ impl Router {
 
     /// Everything that is offered, for a page.
     pub(crate) fn list(&self) -> Vec<Listed> {
-        let mut counts = self
-            .methods
-            .iter()
-            .map(|method| method.calls.load(Ordering::Relaxed));
+        let mut counts = self.methods.iter().map(|method| method.calls.load(Ordering::Relaxed));
         let type_name = |shape: &crate::codec::Shape| match shape.schema() {
             Ok(schema) => schema.to_string(),
             // A type without a gob form cannot be called here; the page says so and goes on.
@@ -176,8 +146,6 @@ impl Router {
 
 impl std::fmt::Debug for Router {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_list()
-            .entries(self.services.iter().map(|registered| &registered.name))
-            .finish()
+        f.debug_list().entries(self.services.iter().map(|registered| &registered.name)).finish()
     }
 }

@@ -23,6 +23,8 @@ pub(crate) struct Seats<Tag> {
     /// Free seats, by service: a slot belongs to one.
     free: Vec<Vec<usize>>,
     pending: usize,
+    /// Bytes that the arguments of pending calls take.
+    held: usize,
     bell: Arc<Bell>,
     peer: Arc<Peer>,
 }
@@ -44,6 +46,8 @@ pub(crate) struct Pending<Tag> {
     pub(crate) deadline: Instant,
     /// What its reply is written in.
     pub(crate) format: Format,
+    /// How many bytes its argument takes.
+    pub(crate) held: usize,
 }
 
 /// A taken seat, which is either freed or becomes pending.
@@ -53,13 +57,7 @@ pub(crate) struct Taken(usize);
 impl<Tag: PartialEq> Seats<Tag> {
     pub(crate) fn new(services: usize, bell: Arc<Bell>, peer: Arc<Peer>) -> Self {
         let free = (0..services).map(|_| Vec::new()).collect();
-        Self {
-            seats: Vec::new(),
-            free,
-            pending: 0,
-            bell,
-            peer,
-        }
+        Self { seats: Vec::new(), free, pending: 0, held: 0, bell, peer }
     }
 
     /// How many calls have not finished.
@@ -72,6 +70,12 @@ impl<Tag: PartialEq> Seats<Tag> {
     #[inline]
     pub(crate) fn holds(&self, tag: &Tag) -> bool {
         self.pending > 0 && self.seat_of(tag).is_some()
+    }
+
+    /// How many bytes the arguments of calls take that have not finished.
+    #[inline]
+    pub(crate) fn held(&self) -> usize {
+        self.held
     }
 
     fn seat_of(&self, tag: &Tag) -> Option<usize> {
@@ -95,13 +99,7 @@ impl<Tag: PartialEq> Seats<Tag> {
         let index = self.seats.len();
         let slot = router.service(route)?.clone().new_slot(&self.peer);
         let bell = SeatBell::new(index, self.bell.clone());
-        self.seats.push(Seat {
-            slot,
-            waker: Waker::from(bell.clone()),
-            bell,
-            route,
-            call: None,
-        });
+        self.seats.push(Seat { slot, waker: Waker::from(bell.clone()), bell, route, call: None });
         Some(Taken(index))
     }
 
@@ -134,8 +132,9 @@ impl<Tag: PartialEq> Seats<Tag> {
     /// The call in a taken seat goes on.
     pub(crate) fn keep(&mut self, taken: &Taken, call: Pending<Tag>) {
         if let Some(seat) = self.seats.get_mut(taken.0) {
-            seat.call = Some(call);
             self.pending += 1;
+            self.held += call.held;
+            seat.call = Some(call);
         }
     }
 
@@ -163,6 +162,7 @@ impl<Tag: PartialEq> Seats<Tag> {
         let seat = self.seats.get_mut(index)?;
         let call = seat.call.take()?;
         self.pending -= 1;
+        self.held -= call.held;
         let route = seat.route;
         if let Some(free) = self.free.get_mut(route.service) {
             free.push(index);
@@ -192,22 +192,14 @@ impl<Tag: PartialEq> Seats<Tag> {
 
     /// The earliest deadline of the calls that have not finished.
     pub(crate) fn next_deadline(&self) -> Option<Instant> {
-        self.seats
-            .iter()
-            .filter_map(|seat| seat.call.as_ref())
-            .map(|call| call.deadline)
-            .min()
+        self.seats.iter().filter_map(|seat| seat.call.as_ref()).map(|call| call.deadline).min()
     }
 
     /// Drops every call; returns how many there were.
     pub(crate) fn clear(&mut self) -> usize {
         let ended = self.pending;
         for index in 0..self.seats.len() {
-            if self
-                .seats
-                .get(index)
-                .is_some_and(|seat| seat.call.is_some())
-            {
+            if self.seats.get(index).is_some_and(|seat| seat.call.is_some()) {
                 self.drop_call(index);
             }
         }
@@ -236,10 +228,7 @@ fn guarded(
             clear(slot);
             tracing::error!(panic = %panic_text(&*panic), "a method panicked");
             // The panic's text stays here: it may hold what the caller must not see.
-            Poll::Ready(Err(Error::new(
-                Code::Internal,
-                "internal error: the method panicked",
-            )))
+            Poll::Ready(Err(Error::new(Code::Internal, "internal error: the method panicked")))
         }
     }
 }

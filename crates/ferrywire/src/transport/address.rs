@@ -46,18 +46,12 @@ impl Address {
 
     /// The address of a TCP socket.
     pub fn tcp(address: std::net::SocketAddr) -> Self {
-        Self {
-            place: Place::Tcp(address.to_string()),
-            tunnel: None,
-        }
+        Self { place: Place::Tcp(address.to_string()), tunnel: None }
     }
 
     /// The address of a unix socket.
     pub fn unix(path: impl Into<PathBuf>) -> Self {
-        Self {
-            place: Place::Unix(path.into()),
-            tunnel: None,
-        }
+        Self { place: Place::Unix(path.into()), tunnel: None }
     }
 }
 
@@ -95,9 +89,7 @@ impl FromStr for Address {
                 (Place::Unix(socket.into()), Some(path.to_owned()))
             }
             _ => {
-                return Err(refused(
-                    "expected tcp, unix, http, http+unix or memory as its scheme",
-                ));
+                return Err(refused("expected tcp, unix, http, http+unix or memory as its scheme"));
             }
         };
         match &place {
@@ -113,10 +105,7 @@ impl FromStr for Address {
             Place::Memory(name) if name.is_empty() => return Err(refused("expected a name")),
             Place::Unix(_) | Place::Memory(_) => {}
         }
-        if tunnel
-            .as_ref()
-            .is_some_and(|path| path.bytes().any(|byte| byte <= b' ' || byte == 0x7f))
-        {
+        if tunnel.as_ref().is_some_and(|path| path.bytes().any(|byte| byte <= b' ' || byte == 0x7f)) {
             return Err(refused("expected a path without spaces"));
         }
         Ok(Self { place, tunnel })
@@ -202,15 +191,10 @@ mod tests {
     /// Defect 24: a short address was sliced out of bounds.
     #[test]
     fn a_short_address_is_refused_with_words() {
-        for text in [
-            "", ":", ":8080", "tcp", "tcp:", "tcp:/", "tcp://", "tcp://x", "unix://", "@", "://",
-        ] {
+        for text in ["", ":", ":8080", "tcp", "tcp:", "tcp:/", "tcp://", "tcp://x", "unix://", "@", "://"] {
             let error = text.parse::<Address>().unwrap_err().to_string();
 
-            assert!(
-                error.contains("is not an address: expected"),
-                "{text}: {error}"
-            );
+            assert!(error.contains("is not an address: expected"), "{text}: {error}");
         }
     }
 }

@@ -29,10 +29,7 @@ impl Transport for Memory {
                 return Err(elsewhere(place));
             };
             let refused = || {
-                io::Error::new(
-                    io::ErrorKind::ConnectionRefused,
-                    "connection refused: nobody listens there",
-                )
+                io::Error::new(io::ErrorKind::ConnectionRefused, "connection refused: nobody listens there")
             };
             let listener = self.places().get(name).cloned().ok_or_else(refused)?;
             let (ours, theirs) = tokio::io::duplex(HELD_LEN);
@@ -40,11 +37,7 @@ impl Transport for Memory {
             let theirs = Stream::new(reader, writer, Peer::named("memory:"));
             listener.send(theirs).await.map_err(|_| refused())?;
             let (reader, writer) = tokio::io::split(ours);
-            Ok(Stream::new(
-                reader,
-                writer,
-                Peer::named(format!("memory://{name}")),
-            ))
+            Ok(Stream::new(reader, writer, Peer::named(format!("memory://{name}"))))
         })
     }
 
@@ -54,21 +47,12 @@ impl Transport for Memory {
                 return Err(elsewhere(place));
             };
             let mut places = self.places();
-            if places
-                .get(name)
-                .is_some_and(|listener| !listener.is_closed())
-            {
-                return Err(io::Error::new(
-                    io::ErrorKind::AddrInUse,
-                    "another server listens there",
-                ));
+            if places.get(name).is_some_and(|listener| !listener.is_closed()) {
+                return Err(io::Error::new(io::ErrorKind::AddrInUse, "another server listens there"));
             }
             let (sender, streams) = mpsc::channel(BACKLOG);
             places.insert(name.clone(), sender);
-            Ok(Box::new(Listener {
-                streams,
-                name: name.clone(),
-            }) as Box<dyn Listen>)
+            Ok(Box::new(Listener { streams, name: name.clone() }) as Box<dyn Listen>)
         })
     }
 }
@@ -102,15 +86,10 @@ impl Listen for Listener {
     }
 
     fn address(&self) -> Address {
-        format!("memory://{}", self.name)
-            .parse()
-            .expect("a name that was listened on is an address")
+        format!("memory://{}", self.name).parse().expect("a name that was listened on is an address")
     }
 }
 
 fn elsewhere(place: &Place) -> io::Error {
-    io::Error::new(
-        io::ErrorKind::InvalidInput,
-        format!("{place:?} is not inside the process"),
-    )
+    io::Error::new(io::ErrorKind::InvalidInput, format!("{place:?} is not inside the process"))
 }

@@ -42,19 +42,13 @@ impl Stream {
         writer: impl AsyncWrite + Send + Unpin + 'static,
         peer: Peer,
     ) -> Self {
-        Self {
-            reader: Box::new(reader),
-            writer: Box::new(writer),
-            peer: Arc::new(peer),
-        }
+        Self { reader: Box::new(reader), writer: Box::new(writer), peer: Arc::new(peer) }
     }
 }
 
 impl std::fmt::Debug for Stream {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Stream")
-            .field("peer", &self.peer)
-            .finish_non_exhaustive()
+        f.debug_struct("Stream").field("peer", &self.peer).finish_non_exhaustive()
     }
 }
 
@@ -113,10 +107,6 @@ pub(crate) async fn dial(address: &Address, memory: Option<&Memory>) -> Result<S
 pub(crate) async fn listen(address: &Address, memory: Option<&Memory>) -> Result<Box<dyn Listen>> {
     let transport = transport_of(address.place(), memory)?;
     transport.listen(address.place()).await.map_err(|cause| {
-        Error::new(
-            Code::Unavailable,
-            format!("cannot listen on {address}: {cause}"),
-        )
-        .caused_by(cause)
+        Error::new(Code::Unavailable, format!("cannot listen on {address}: {cause}")).caused_by(cause)
     })
 }

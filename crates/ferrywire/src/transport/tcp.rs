@@ -33,10 +33,7 @@ impl Transport for Tcp {
             if !address.ip().is_loopback() {
                 tracing::warn!(%address, "listening without TLS beyond this machine");
             }
-            Ok(Box::new(Listener {
-                listener,
-                address: Address::tcp(address),
-            }) as Box<dyn Listen>)
+            Ok(Box::new(Listener { listener, address: Address::tcp(address) }) as Box<dyn Listen>)
         })
     }
 }
@@ -73,8 +70,5 @@ fn stream(socket: TcpStream) -> io::Result<Stream> {
 }
 
 fn elsewhere(place: &Place) -> io::Error {
-    io::Error::new(
-        io::ErrorKind::InvalidInput,
-        format!("{place:?} is not reached over TCP"),
-    )
+    io::Error::new(io::ErrorKind::InvalidInput, format!("{place:?} is not reached over TCP"))
 }

@@ -19,10 +19,7 @@ impl Transport for Unix {
             let Place::Unix(path) = place else {
                 return Err(elsewhere(place));
             };
-            Ok(stream(
-                UnixStream::connect(path).await?,
-                format!("unix://{}", path.display()),
-            ))
+            Ok(stream(UnixStream::connect(path).await?, format!("unix://{}", path.display())))
         })
     }
 
@@ -41,30 +38,20 @@ impl Transport for Unix {
             // Between binding and this line only the umask guards the socket; nobody is accepted meanwhile.
             std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))?;
             let inode = std::fs::symlink_metadata(path)?.ino();
-            Ok(Box::new(Listener {
-                listener,
-                path: path.clone(),
-                inode,
-            }) as Box<dyn Listen>)
+            Ok(Box::new(Listener { listener, path: path.clone(), inode }) as Box<dyn Listen>)
         })
     }
 }
 
 /// Removes a socket that nobody answers on. Anything else at that path stays.
 async fn remove_if_left_behind(path: &Path) -> io::Result<()> {
-    let in_use = |why: &str| {
-        Err(io::Error::new(
-            io::ErrorKind::AddrInUse,
-            format!("{}: {why}", path.display()),
-        ))
-    };
+    let in_use =
+        |why: &str| Err(io::Error::new(io::ErrorKind::AddrInUse, format!("{}: {why}", path.display())));
     if !std::fs::symlink_metadata(path)?.file_type().is_socket() {
         return in_use("something that is not a socket is there");
     }
     match UnixStream::connect(path).await {
-        Err(cause) if cause.kind() == io::ErrorKind::ConnectionRefused => {
-            std::fs::remove_file(path)
-        }
+        Err(cause) if cause.kind() == io::ErrorKind::ConnectionRefused => std::fs::remove_file(path),
         _ => in_use("another server listens there"),
     }
 }
@@ -108,8 +95,5 @@ fn stream(socket: UnixStream, peer: String) -> Stream {
 }
 
 fn elsewhere(place: &Place) -> io::Error {
-    io::Error::new(
-        io::ErrorKind::InvalidInput,
-        format!("{place:?} is not a unix socket"),
-    )
+    io::Error::new(io::ErrorKind::InvalidInput, format!("{place:?} is not a unix socket"))
 }

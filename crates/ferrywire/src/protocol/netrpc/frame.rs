@@ -72,10 +72,7 @@ struct Pair<'b> {
 
 impl Pairs {
     fn new(limits: &Limits) -> Self {
-        Self {
-            messages: Messages::new(limits.gob()),
-            header: None,
-        }
+        Self { messages: Messages::new(limits.gob()), header: None }
     }
 
     fn read<'b>(&mut self, bytes: &'b [u8]) -> Result<Read<Pair<'b>>> {
@@ -105,31 +102,18 @@ impl Pairs {
             Next::Value { start, end, .. } => (Ok((used + start, used + end)), end),
             Next::Damaged { end, error } => (Err(error.into()), end),
             // An empty message in a body's place: Go answers this with an error and goes on.
-            Next::End { end } => (
-                Err(Error::new(Code::InvalidArgument, "EOF").in_phase(Phase::Decode)),
-                end,
-            ),
+            Next::End { end } => (Err(Error::new(Code::InvalidArgument, "EOF").in_phase(Phase::Decode)), end),
             next => return Err(unknown(&next)),
         };
         Ok(Read::Message {
-            message: Pair {
-                method,
-                seq,
-                error,
-                body,
-                used: used + taken,
-            },
+            message: Pair { method, seq, error, body, used: used + taken },
             used: used + taken,
         })
     }
 
     fn body<'b>(&'b self, bytes: &'b [u8], place: (usize, usize)) -> Body<'b> {
         let bytes = bytes.get(place.0..place.1).unwrap_or_default();
-        Body {
-            format: Format::Gob,
-            bytes,
-            types: Some(self.messages.types()),
-        }
+        Body { format: Format::Gob, bytes, types: Some(self.messages.types()) }
     }
 }
 
@@ -150,10 +134,7 @@ impl ReadRequests for Requests {
     type Tag = u64;
 
     fn new(limits: &Limits) -> Self {
-        Self {
-            pairs: Pairs::new(limits),
-            method: Vec::new(),
-        }
+        Self { pairs: Pairs::new(limits), method: Vec::new() }
     }
 
     fn read<'b>(&'b mut self, bytes: &'b [u8]) -> Result<Read<Asked<'b, u64>>> {
@@ -174,26 +155,11 @@ impl ReadRequests for Requests {
             && let Ok(body) = &body
             && let Ok(target) = body.decode::<CancelArgs>()
         {
-            let message = Asked::Cancel {
-                target: target.seq,
-                reply_to: Some(pair.seq),
-            };
-            return Ok(Read::Message {
-                message,
-                used: pair.used,
-            });
+            let message = Asked::Cancel { target: target.seq, reply_to: Some(pair.seq) };
+            return Ok(Read::Message { message, used: pair.used });
         }
-        let ask = Ask {
-            tag: pair.seq,
-            method,
-            body,
-            timeout: None,
-            metadata: None,
-        };
-        Ok(Read::Message {
-            message: Asked::Call(ask),
-            used: pair.used,
-        })
+        let ask = Ask { tag: pair.seq, method, body, timeout: None, metadata: None };
+        Ok(Read::Message { message: Asked::Call(ask), used: pair.used })
     }
 }
 
@@ -205,9 +171,7 @@ pub struct Replies {
 
 impl ReadReplies for Replies {
     fn new(limits: &Limits) -> Self {
-        Self {
-            pairs: Pairs::new(limits),
-        }
+        Self { pairs: Pairs::new(limits) }
     }
 
     fn read<'b>(&'b mut self, bytes: &'b [u8]) -> Result<Read<Answered<'b>>> {
@@ -228,28 +192,17 @@ impl ReadReplies for Replies {
             } else {
                 Err(remote_error(&pair.error))
             };
-            return Ok(Read::Message {
-                message: Answered {
-                    id: pair.seq,
-                    outcome,
-                },
-                used,
-            });
+            return Ok(Read::Message { message: Answered { id: pair.seq, outcome }, used });
         }
     }
 }
 
 /// What a server's error text says. Go's own texts for what is not there tell that nothing has run.
 fn remote_error(text: &[u8]) -> Error {
-    const MISSING: [&[u8]; 3] = [
-        SERVICE_MISSING.as_bytes(),
-        METHOD_MISSING.as_bytes(),
-        ILL_FORMED.as_bytes(),
-    ];
+    const MISSING: [&[u8]; 3] =
+        [SERVICE_MISSING.as_bytes(), METHOD_MISSING.as_bytes(), ILL_FORMED.as_bytes()];
     if MISSING.iter().any(|start| text.starts_with(start)) {
-        return Error::from_bytes(Code::Unimplemented, text)
-            .remote()
-            .not_executed();
+        return Error::from_bytes(Code::Unimplemented, text).remote().not_executed();
     }
     Error::from_bytes(Code::Unknown, text).remote()
 }
@@ -297,21 +250,9 @@ fn put_header(out: &mut Vec<u8>, method: &[u8], seq: u64, error: &[u8]) {
         fields.error = distance(3);
     }
     let len = HEADER_ID.len()
-        + if fields.method == 0 {
-            0
-        } else {
-            1 + text_len(method)
-        }
-        + if fields.seq == 0 {
-            0
-        } else {
-            1 + uint_len(seq)
-        }
-        + if fields.error == 0 {
-            0
-        } else {
-            1 + text_len(error)
-        }
+        + if fields.method == 0 { 0 } else { 1 + text_len(method) }
+        + if fields.seq == 0 { 0 } else { 1 + uint_len(seq) }
+        + if fields.error == 0 { 0 } else { 1 + text_len(error) }
         + 1;
     out.reserve(len + 9);
     put_uint(out, len as u64);
@@ -354,11 +295,7 @@ fn put_uint(out: &mut Vec<u8>, value: u64) {
 }
 
 fn uint_len(value: u64) -> usize {
-    if value < 128 {
-        1
-    } else {
-        9 - (value.leading_zeros() / 8) as usize
-    }
+    if value < 128 { 1 } else { 9 - (value.leading_zeros() / 8) as usize }
 }
 
 fn text_len(text: &[u8]) -> usize {
@@ -366,12 +303,7 @@ fn text_len(text: &[u8]) -> usize {
 }
 
 /// Puts the definitions that the peer lacks in front of the body at `body_at`.
-fn complete_body(
-    told: &mut Told,
-    out: &mut Vec<u8>,
-    body_at: usize,
-    preamble: Option<&'static Preamble>,
-) {
+fn complete_body(told: &mut Told, out: &mut Vec<u8>, body_at: usize, preamble: Option<&'static Preamble>) {
     match preamble {
         Some(plan) if told.covers(plan) => {}
         Some(plan) => {
@@ -403,10 +335,7 @@ impl WriteReplies for ReplyWriter {
     type Tag = u64;
 
     fn new(_limits: &Limits) -> Self {
-        Self {
-            told: Told::new(),
-            defined: false,
-        }
+        Self { told: Told::new(), defined: false }
     }
 
     fn open(&self, out: &mut Vec<u8>, tag: &u64, method: &[u8]) {
@@ -416,13 +345,7 @@ impl WriteReplies for ReplyWriter {
         put_header(out, method, *tag, b"");
     }
 
-    fn close(
-        &mut self,
-        out: &mut Vec<u8>,
-        body_at: usize,
-        _tag: &u64,
-        preamble: Option<&'static Preamble>,
-    ) {
+    fn close(&mut self, out: &mut Vec<u8>, body_at: usize, _tag: &u64, preamble: Option<&'static Preamble>) {
         self.defined = true;
         complete_body(&mut self.told, out, body_at, preamble);
     }
@@ -440,12 +363,7 @@ impl WriteReplies for ReplyWriter {
             Missing::Method => METHOD_MISSING,
         };
         let text = [start.as_bytes(), method].concat();
-        self.refuse(
-            out,
-            tag,
-            method,
-            &Error::from_bytes(Code::Unimplemented, &text),
-        );
+        self.refuse(out, tag, method, &Error::from_bytes(Code::Unimplemented, &text));
     }
 
     fn acknowledge(&mut self, out: &mut Vec<u8>, tag: &u64) {
@@ -460,8 +378,7 @@ impl WriteReplies for ReplyWriter {
 fn put_value<T: Serialize>(told: &mut Told, out: &mut Vec<u8>, value: &T, shape: &Shape) {
     let plan = shape.plan().expect("our own types have a gob form");
     told.tell(plan, out);
-    plan.encode(value, out)
-        .expect("our own values have a gob form");
+    plan.encode(value, out).expect("our own values have a gob form");
 }
 
 /// Writes the requests that a Go server reads.
@@ -482,10 +399,7 @@ impl RequestWriter {
 
 impl WriteRequests for RequestWriter {
     fn new(_limits: &Limits) -> Self {
-        Self {
-            told: Told::new(),
-            defined: false,
-        }
+        Self { told: Told::new(), defined: false }
     }
 
     fn format(&self) -> Format {
@@ -528,22 +442,10 @@ mod tests {
         let mut out = Vec::new();
         let mut writer = RequestWriter::new(&Limits::default());
 
-        writer.request(
-            &mut out,
-            0,
-            &Head {
-                method: "Arith.Multiply",
-            },
-            None,
-            b"\x03\x04\x00\x0e",
-        );
+        writer.request(&mut out, 0, &Head { method: "Arith.Multiply" }, None, b"\x03\x04\x00\x0e");
 
-        let expected = [
-            REQUEST_DEFINITION,
-            b"\x13\xff\x80\x01\x0eArith.Multiply\x00",
-            b"\x03\x04\x00\x0e",
-        ]
-        .concat();
+        let expected =
+            [REQUEST_DEFINITION, b"\x13\xff\x80\x01\x0eArith.Multiply\x00", b"\x03\x04\x00\x0e"].concat();
         assert_eq!(out, expected);
     }
 
@@ -554,9 +456,6 @@ mod tests {
         put_header(&mut out, b"Arith.X", 0, b"no");
         put_header(&mut out, b"", 300, b"");
 
-        assert_eq!(
-            out,
-            b"\x0f\xff\x80\x01\x07Arith.X\x02\x02no\x00\x07\xff\x80\x02\xfe\x01\x2c\x00"
-        );
+        assert_eq!(out, b"\x0f\xff\x80\x01\x07Arith.X\x02\x02no\x00\x07\xff\x80\x02\xfe\x01\x2c\x00");
     }
 }

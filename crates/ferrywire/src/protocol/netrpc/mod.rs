@@ -19,10 +19,7 @@ pub struct NetRpc;
 
 impl Protocol for NetRpc {
     const NAME: &'static str = "net/rpc";
-    const TUNNEL: Option<Tunnel> = Some(Tunnel {
-        path: "/_goRPC_",
-        status: "200 Connected to Go RPC",
-    });
+    const TUNNEL: Option<Tunnel> = Some(Tunnel { path: "/_goRPC_", status: "200 Connected to Go RPC" });
 
     type Tag = u64;
     type ReadRequests = Requests;

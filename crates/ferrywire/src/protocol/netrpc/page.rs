@@ -31,11 +31,7 @@ pub fn render(mut services: Vec<Listed>) -> String {
     let mut page = String::from("<html>\n\t<body>\n\t<title>Services</title>\n");
     for service in &mut services {
         service.methods.sort_by(|a, b| a.name.cmp(&b.name));
-        let _ = write!(
-            page,
-            "\t<hr>\n\tService {}\n\t<hr>\n\t\t<table>\n",
-            escaped(&service.service)
-        );
+        let _ = write!(page, "\t<hr>\n\tService {}\n\t<hr>\n\t\t<table>\n", escaped(&service.service));
         page.push_str("\t\t<th align=center>Method</th><th align=center>Calls</th>\n");
         for method in &service.methods {
             let _ = write!(
@@ -87,12 +83,8 @@ mod tests {
             methods: vec![method("Multiply", 42), method("Divide", 7)],
         }]);
 
-        let divide = page
-            .find("Divide(map[string]&lt;x&gt;, *int) error</td>")
-            .unwrap();
-        let multiply = page
-            .find("Multiply(map[string]&lt;x&gt;, *int) error</td>")
-            .unwrap();
+        let divide = page.find("Divide(map[string]&lt;x&gt;, *int) error</td>").unwrap();
+        let multiply = page.find("Multiply(map[string]&lt;x&gt;, *int) error</td>").unwrap();
         assert!(divide < multiply);
         assert!(page.contains("<td align=center>42</td>"));
         assert!(page.contains("Service Arith\n"));

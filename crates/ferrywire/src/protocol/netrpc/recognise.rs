@@ -51,9 +51,7 @@ mod tests {
     #[test]
     fn both_id_bases_are_recognised_whatever_the_cut() {
         for stream in [GO_1_19, GO_1_21] {
-            let verdicts: Vec<_> = (0..=stream.len())
-                .map(|cut| recognises(&stream[..cut]))
-                .collect();
+            let verdicts: Vec<_> = (0..=stream.len()).map(|cut| recognises(&stream[..cut])).collect();
 
             assert!(verdicts.iter().all(|verdict| *verdict != Recognition::No));
             assert_eq!(verdicts.last(), Some(&Recognition::Yes));

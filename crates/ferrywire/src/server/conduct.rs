@@ -1,0 +1,93 @@
+//! What a peer does that is legal but of no use, and when there has been enough of it.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::limits::Limits;
+
+/// One peer's conduct on one connection.
+#[derive(Debug, Default)]
+pub(crate) struct Conduct {
+    unknown_methods: Window,
+    undecodable_bodies: usize,
+    duplicate_ids: usize,
+    cancels: Window,
+    /// Calls that ended by themselves since the cancels' window began.
+    completed: usize,
+    /// The limit that was passed.
+    passed: Option<&'static str>,
+}
+
+/// Counts within stretches of ten seconds.
+#[derive(Debug, Default)]
+struct Window {
+    began: Option<Instant>,
+    count: usize,
+}
+
+impl Window {
+    /// Counts one more; returns how many there were in this stretch, and whether a new one has begun.
+    fn add(&mut self) -> (usize, bool) {
+        let now = Instant::now();
+        let is_new = self.began.is_none_or(|began| now - began > Duration::from_secs(10));
+        if is_new {
+            (self.began, self.count) = (Some(now), 0);
+        }
+        self.count += 1;
+        (self.count, is_new)
+    }
+}
+
+impl Conduct {
+    /// The name of the limit that was passed, once there has been enough.
+    pub(crate) fn verdict(&self) -> Option<&'static str> {
+        self.passed
+    }
+
+    /// A call has ended by itself.
+    #[inline]
+    pub(crate) fn completed(&mut self) {
+        self.completed += 1;
+    }
+
+    /// An argument was one that its method takes.
+    #[inline]
+    pub(crate) fn decodable_body(&mut self) {
+        self.undecodable_bodies = 0;
+    }
+
+    /// An argument did not decode.
+    pub(crate) fn undecodable_body(&mut self, limits: &Limits) {
+        self.undecodable_bodies += 1;
+        if self.undecodable_bodies >= limits.undecodable_bodies_max {
+            self.passed = Some("undecodable_bodies_max");
+        }
+    }
+
+    /// A method was called that does not exist.
+    pub(crate) fn unknown_method(&mut self, limits: &Limits) {
+        if self.unknown_methods.add().0 > limits.unknown_methods_max {
+            self.passed = Some("unknown_methods_max");
+        }
+    }
+
+    /// The id of a call in flight was used again.
+    pub(crate) fn duplicate_id(&mut self, limits: &Limits) {
+        self.duplicate_ids += 1;
+        if self.duplicate_ids >= limits.duplicate_ids_max {
+            self.passed = Some("duplicate_ids_max");
+        }
+    }
+
+    /// A call was withdrawn.
+    pub(crate) fn cancel(&mut self, limits: &Limits) {
+        let (cancels, is_new) = self.cancels.add();
+        if is_new {
+            self.completed = 0;
+        }
+        if cancels > limits.cancels_max && self.completed < cancels / 100 {
+            self.passed = Some("cancels_max");
+        }
+    }
+}
