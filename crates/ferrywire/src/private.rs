@@ -24,7 +24,7 @@ impl serde::Serialize for Bytes<'_> {
     }
 }
 
-impl<'de> serde::Deserialize<'de> for Bytes<'de> {
+impl<'de: 'b, 'b> serde::Deserialize<'de> for Bytes<'b> {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Borrowed;
 

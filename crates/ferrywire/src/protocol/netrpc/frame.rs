@@ -4,8 +4,12 @@
 //! A body that does not end where its message ends (Go splits values at interfaces) is found whole by the
 //! gob reader before anybody decodes it.
 
+use std::borrow::Cow;
+use std::fmt;
+
 use ferrywire_gob::{Messages, Next};
-use serde::{Deserialize, Serialize};
+use serde::de::Visitor;
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::CANCEL;
 use crate::body::Body;
@@ -16,24 +20,43 @@ use crate::message::{Answered, Ask, Asked, Head, Missing, Read};
 use crate::protocol::{ReadReplies, ReadRequests, WriteReplies, WriteRequests};
 
 /// Go's `rpc.Request`, and `rpc.Response` where there is an error text.
-#[derive(Default, Deserialize)]
-struct Str<'b>(#[serde(with = "text", borrow)] &'b [u8]);
-mod text {
-    use serde::Deserialize;
-    pub fn deserialize<'de, D: serde::Deserializer<'de>>(d: D) -> Result<&'de [u8], D::Error> {
-        <&'de str>::deserialize(d).map(str::as_bytes)
-    }
-}
-
 #[derive(Deserialize)]
 #[serde(rename = "Header")]
 struct Header<'b> {
     #[serde(rename = "ServiceMethod", default, borrow)]
-    method: Str<'b>,
+    method: Text<'b>,
     #[serde(rename = "Seq", default)]
     seq: u64,
     #[serde(rename = "Error", default, borrow)]
-    error: Str<'b>,
+    error: Text<'b>,
+}
+
+/// A Go string where it lies; it need not be UTF-8.
+#[derive(Default)]
+struct Text<'b>(&'b [u8]);
+
+impl<'de: 'b, 'b> Deserialize<'de> for Text<'b> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
+        struct Borrowed;
+
+        impl<'de> Visitor<'de> for Borrowed {
+            type Value = Text<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a string")
+            }
+
+            fn visit_borrowed_str<E>(self, text: &'de str) -> std::result::Result<Text<'de>, E> {
+                Ok(Text(text.as_bytes()))
+            }
+
+            fn visit_borrowed_bytes<E>(self, text: &'de [u8]) -> std::result::Result<Text<'de>, E> {
+                Ok(Text(text))
+            }
+        }
+
+        deserializer.deserialize_str(Borrowed)
+    }
 }
 
 /// What comes with a withdrawal.
@@ -63,9 +86,9 @@ struct Kept {
 
 /// A header and where its body lies.
 struct Pair<'b> {
-    method: std::borrow::Cow<'b, [u8]>,
+    method: Cow<'b, [u8]>,
     seq: u64,
-    error: std::borrow::Cow<'b, [u8]>,
+    error: Cow<'b, [u8]>,
     body: Result<(usize, usize)>,
     used: usize,
 }
@@ -144,8 +167,8 @@ impl ReadRequests for Requests {
             Read::End => return Ok(Read::End),
         };
         let method = match pair.method {
-            std::borrow::Cow::Borrowed(method) => method,
-            std::borrow::Cow::Owned(method) => {
+            Cow::Borrowed(method) => method,
+            Cow::Owned(method) => {
                 self.method = method;
                 &self.method
             }
@@ -456,6 +479,6 @@ mod tests {
         put_header(&mut out, b"Arith.X", 0, b"no");
         put_header(&mut out, b"", 300, b"");
 
-        assert_eq!(out, b"\x0f\xff\x80\x01\x07Arith.X\x02\x02no\x00\x07\xff\x80\x02\xfe\x01\x2c\x00");
+        assert_eq!(out, b"\x10\xff\x80\x01\x07Arith.X\x02\x02no\x00\x07\xff\x80\x02\xfe\x01\x2c\x00");
     }
 }
