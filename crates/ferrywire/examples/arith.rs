@@ -41,10 +41,7 @@ impl Arith for Calculator {
         if args.b == 0 {
             return Err(Error::new(Code::InvalidArgument, "divide by zero"));
         }
-        Ok(Quotient {
-            quo: args.a.wrapping_div(args.b),
-            rem: args.a.wrapping_rem(args.b),
-        })
+        Ok(Quotient { quo: args.a.wrapping_div(args.b), rem: args.a.wrapping_rem(args.b) })
     }
 }
 
@@ -62,10 +59,7 @@ async fn main() -> Result<()> {
 }
 
 async fn serve(address: &str) -> Result<()> {
-    let server = Server::builder()
-        .register(ArithServer::new(Calculator))
-        .bind(address)
-        .await?;
+    let server = Server::builder().register(ArithServer::new(Calculator)).bind(address).await?;
     println!("listening on {}", server.address());
     let interrupted = async {
         let _ = tokio::signal::ctrl_c().await;
@@ -76,10 +70,7 @@ async fn serve(address: &str) -> Result<()> {
 async fn call(address: &str) -> Result<()> {
     let client = Client::builder().protocol(NetRpc).connect(address).await?;
     let arith = ArithClient::new(client);
-    println!(
-        "Arith.Multiply 17 × 8 = {}",
-        arith.multiply(Args { a: 17, b: 8 }).await?
-    );
+    println!("Arith.Multiply 17 × 8 = {}", arith.multiply(Args { a: 17, b: 8 }).await?);
     let Quotient { quo, rem } = arith.divide(Args { a: 17, b: 8 }).await?;
     println!("Arith.Divide 17 ÷ 8 = {quo}, remainder {rem}");
     match arith.divide(Args { a: 1, b: 0 }).await {

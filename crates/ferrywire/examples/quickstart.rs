@@ -29,8 +29,7 @@ impl Arith for Calculator {
 
 #[tokio::main]
 async fn main() -> Result<()> {
-    let server =
-        Server::builder().register(ArithServer::new(Calculator)).bind("tcp://127.0.0.1:0").await?;
+    let server = Server::builder().register(ArithServer::new(Calculator)).bind("tcp://127.0.0.1:0").await?;
     let address = server.address();
     let serving = tokio::spawn(server.run());
 
