@@ -3,6 +3,9 @@
 //! A protocol is four state machines. Reader and writer are apart because on the calling bank the writer
 //! stands under the callers' lock and the reader does not. Which bank uses them is not their business.
 
+// What foreign bytes reach never panics.
+#![deny(clippy::indexing_slicing, clippy::unwrap_used, clippy::panic)]
+
 use crate::codec::{Format, Preamble};
 use crate::error::{Error, Result};
 use crate::limits::Limits;
