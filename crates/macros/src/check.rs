@@ -8,35 +8,25 @@ use syn::ext::IdentExt;
 use syn::spanned::Spanned;
 use syn::visit::{self, Visit};
 use syn::{
-    Attribute, Error, FnArg, GenericArgument, GenericParam, Generics, Ident, ImplItem, ItemImpl,
-    ItemTrait, Lifetime, LitStr, Pat, PatType, Path, PathArguments, Receiver, ReceiverKind,
-    ReturnType, Safety, Signature, TraitItem, Type, TypeImplTrait, TypeReference, Visibility,
-    parse_quote,
+    Attribute, Error, FnArg, GenericArgument, GenericParam, Generics, Ident, ImplItem, ItemImpl, ItemTrait,
+    Lifetime, LitStr, Pat, PatType, Path, PathArguments, Receiver, ReceiverKind, ReturnType, Safety,
+    Signature, TraitItem, Type, TypeImplTrait, TypeReference, Visibility, parse_quote,
 };
 
-use crate::model::{
-    self, Argument, ArgumentKind, Handler, Method, Parameter, Reply, Service, bare, only,
-};
+use crate::model::{self, Argument, ArgumentKind, Handler, Method, Parameter, Reply, Service, bare, only};
 use crate::parse::{Input, MethodKeys, Source};
 
 /// The service that `input` is; what is wrong with it goes into `faults`.
 ///
 /// With faults, the service is not one to write out.
 pub(crate) fn check(input: &Input, faults: &mut Vec<Error>) -> Service {
-    let mut check = Check {
-        faults,
-        handler_is_trait: matches!(input.source, Source::Trait(_)),
-        declared: Vec::new(),
-    };
+    let mut check =
+        Check { faults, handler_is_trait: matches!(input.source, Source::Trait(_)), declared: Vec::new() };
     let mut service = match &input.source {
         Source::Trait(item) => check.service_of_trait(item, &input.item_keys),
         Source::Impl(item) => check.service_of_impl(item, &input.item_keys),
     };
-    let name_span = input
-        .keys
-        .name
-        .as_ref()
-        .map_or_else(|| service.ident.span(), LitStr::span);
+    let name_span = input.keys.name.as_ref().map_or_else(|| service.ident.span(), LitStr::span);
     if let Some(name) = &input.keys.name {
         service.name = name.value();
     }
@@ -86,10 +76,8 @@ impl Check<'_> {
                 }
                 TraitItem::Type(other) => self.only_methods(&other.ident),
                 TraitItem::Const(other) => self.only_methods(&other.ident),
-                other => self.fault_over(
-                    other,
-                    "what a macro would write here cannot be seen: write the methods out",
-                ),
+                other => self
+                    .fault_over(other, "what a macro would write here cannot be seen: write the methods out"),
             }
         }
         Service {
@@ -118,25 +106,17 @@ impl Check<'_> {
         }
         self.no_generics(&item.generics);
         let ident = match bare(&item.self_ty) {
-            Type::Path(path) => path
-                .path
-                .segments
-                .last()
-                .map(|segment| segment.ident.clone()),
+            Type::Path(path) => path.path.segments.last().map(|segment| segment.ident.clone()),
             _ => None,
         };
         let ident = ident.unwrap_or_else(|| {
-            self.fault_over(
-                &item.self_ty,
-                "a service is a type that has a name: wrap this one in a struct",
-            );
+            self.fault_over(&item.self_ty, "a service is a type that has a name: wrap this one in a struct");
             Ident::new("Unnamed", item.self_ty.span())
         });
         let mut methods = Vec::new();
         for (item, keys) in item.items.iter().zip(item_keys) {
             let ImplItem::Fn(method) = item else { continue };
-            let is_offered =
-                matches!(method.vis, Visibility::Public(_)) && method.sig.receiver().is_some();
+            let is_offered = matches!(method.vis, Visibility::Public(_)) && method.sig.receiver().is_some();
             if is_offered {
                 methods.extend(self.method(&method.sig, &method.attrs, keys.as_ref()));
             } else if let Some(keys) = keys {
@@ -178,17 +158,15 @@ impl Check<'_> {
         keys: Option<&MethodKeys>,
     ) -> Option<Method> {
         self.plain_fn(signature);
-        self.declared = signature
-            .generics
-            .lifetimes()
-            .map(|declared| declared.lifetime.clone())
-            .collect();
+        self.declared = signature.generics.lifetimes().map(|declared| declared.lifetime.clone()).collect();
         match signature.receiver() {
             None => {
                 let ident = &signature.ident;
                 self.fault(
                     ident.span(),
-                    format!("`{ident}` has no `&self`: a method takes `&self`, because calls share one service"),
+                    format!(
+                        "`{ident}` has no `&self`: a method takes `&self`, because calls share one service"
+                    ),
                 );
             }
             Some(receiver) => self.receiver(receiver),
@@ -222,26 +200,16 @@ impl Check<'_> {
 
     fn plain_fn(&mut self, signature: &Signature) {
         let qualifiers: [(Option<TokenStream>, &str); 3] = [
+            (signature.constness.map(ToTokens::into_token_stream), "const"),
             (
-                signature.constness.map(ToTokens::into_token_stream),
-                "const",
-            ),
-            (
-                matches!(signature.safety, Safety::Unsafe(_))
-                    .then(|| signature.safety.to_token_stream()),
+                matches!(signature.safety, Safety::Unsafe(_)).then(|| signature.safety.to_token_stream()),
                 "unsafe",
             ),
-            (
-                signature.abi.as_ref().map(ToTokens::to_token_stream),
-                "extern",
-            ),
+            (signature.abi.as_ref().map(ToTokens::to_token_stream), "extern"),
         ];
         for (token, word) in qualifiers {
             if let Some(token) = token {
-                self.fault_over(
-                    token,
-                    format!("a method is a plain `fn` or `async fn`: leave out `{word}`"),
-                );
+                self.fault_over(token, format!("a method is a plain `fn` or `async fn`: leave out `{word}`"));
             }
         }
         for parameter in &signature.generics.params {
@@ -272,40 +240,27 @@ impl Check<'_> {
 
     fn argument(&mut self, input: &PatType) -> Option<Argument> {
         for attribute in only(&input.attrs, &["cfg"]) {
-            self.fault_over(
-                attribute,
-                "an argument is always there: put `#[cfg]` on the whole method",
-            );
+            self.fault_over(attribute, "an argument is always there: put `#[cfg]` on the whole method");
         }
         let ty = bare(&input.ty);
         let kind = match ty {
-            Type::Reference(reference) if reference.mutability.is_none() => {
-                match bare(&reference.elem) {
-                    Type::Path(path) if path.path.is_ident("str") => Some(ArgumentKind::Value),
-                    Type::Slice(slice) if is_u8(&slice.elem) => Some(ArgumentKind::Bytes),
-                    _ => None,
-                }
-            }
+            Type::Reference(reference) if reference.mutability.is_none() => match bare(&reference.elem) {
+                Type::Path(path) if path.path.is_ident("str") => Some(ArgumentKind::Value),
+                Type::Slice(slice) if is_u8(&slice.elem) => Some(ArgumentKind::Bytes),
+                _ => None,
+            },
             Type::Reference(_) => None,
             _ => Some(ArgumentKind::Value),
         };
         if names_context(ty) {
-            self.fault_over(
-                ty,
-                "a context is lent to be read, not to be changed: write `&Context`",
-            );
+            self.fault_over(ty, "a context is lent to be read, not to be changed: write `&Context`");
         } else if kind.is_none() {
-            self.fault_over(
-                ty,
-                "arguments are owned, or `&str` or `&[u8]`: leave out the reference",
-            );
+            self.fault_over(ty, "arguments are owned, or `&str` or `&[u8]`: leave out the reference");
         } else {
             self.wire_type(ty, Place::Argument);
         }
         let ident = match &*input.pat {
-            Pat::Ident(name) if name.by_ref.is_none() && name.subpat.is_none() => {
-                Some(name.ident.clone())
-            }
+            Pat::Ident(name) if name.by_ref.is_none() && name.subpat.is_none() => Some(name.ident.clone()),
             other => {
                 self.fault_over(
                     other,
@@ -315,37 +270,22 @@ impl Check<'_> {
                 None
             }
         };
-        Some(Argument {
-            ident: ident?,
-            kind: kind?,
-            ty: ty.clone(),
-        })
+        Some(Argument { ident: ident?, kind: kind?, ty: ty.clone() })
     }
 
     fn reply(&mut self, output: &ReturnType) -> Option<Reply> {
         let ReturnType::Type(_, ty) = output else {
-            return Some(Reply {
-                ty: parse_quote!(()),
-                is_result: false,
-                span: output.span(),
-            });
+            return Some(Reply { ty: parse_quote!(()), is_result: false, span: output.span() });
         };
         let ty = bare(ty);
         let span = ty.span();
         if let Type::ImplTrait(future) = ty {
-            self.fault_over(
-                future,
-                "a reply has one type: write it, and `async fn` where it comes later",
-            );
+            self.fault_over(future, "a reply has one type: write it, and `async fn` where it comes later");
             return None;
         }
         let Some(result) = last_segment(ty).filter(|segment| segment.ident == "Result") else {
             self.wire_type(ty, Place::Reply);
-            return Some(Reply {
-                ty: ty.clone(),
-                is_result: false,
-                span,
-            });
+            return Some(Reply { ty: ty.clone(), is_result: false, span });
         };
         let held = match &result.arguments {
             PathArguments::AngleBracketed(arguments) => {
@@ -364,11 +304,7 @@ impl Check<'_> {
             return None;
         };
         self.wire_type(held, Place::Reply);
-        Some(Reply {
-            ty: held.clone(),
-            is_result: true,
-            span,
-        })
+        Some(Reply { ty: held.clone(), is_result: true, span })
     }
 
     /// A type that crosses the wire: both ends have to know it by this name.
@@ -379,10 +315,7 @@ impl Check<'_> {
     fn names(&mut self, service: &Service, name_span: Span) {
         let name_len = service.name.len();
         if name_len == 0 {
-            self.fault(
-                name_span,
-                "the name of a service is empty: give it one, or leave out `name`",
-            );
+            self.fault(name_span, "the name of a service is empty: give it one, or leave out `name`");
         } else if name_len > NAME_LEN_MAX {
             self.fault(
                 name_span,
@@ -397,14 +330,9 @@ impl Check<'_> {
     }
 
     fn wire_name(&mut self, service: &Service, method: &Method) {
-        let Method {
-            name, name_span, ..
-        } = method;
+        let Method { name, name_span, .. } = method;
         if name.is_empty() {
-            self.fault(
-                *name_span,
-                "the name of a method is empty: give it one by `#[method(name = \"…\")]`",
-            );
+            self.fault(*name_span, "the name of a method is empty: give it one by `#[method(name = \"…\")]`");
             return;
         }
         if name.contains('.') {
@@ -427,18 +355,11 @@ impl Check<'_> {
     }
 
     fn name_is_free<'m>(&mut self, mut before: impl Iterator<Item = &'m Method>, method: &Method) {
-        let Method {
-            ident,
-            name,
-            name_span,
-            ..
-        } = method;
+        let Method { ident, name, name_span, .. } = method;
         // Of two methods that are there under conditions, only one may ever be.
         let is_conditional = |method: &Method| !method.conditions().is_empty();
         let twin = before.find(|other| {
-            !name.is_empty()
-                && other.name == *name
-                && !(is_conditional(other) && is_conditional(method))
+            !name.is_empty() && other.name == *name && !(is_conditional(other) && is_conditional(method))
         });
         if let Some(twin) = twin {
             self.fault(
@@ -484,10 +405,7 @@ impl<'ast> Visit<'ast> for WireType<'_, '_> {
             Place::Argument => "an argument",
             Place::Reply => "a reply",
         };
-        self.check.fault_over(
-            ty,
-            format!("{what} has one type on the wire: write it instead of `impl …`"),
-        );
+        self.check.fault_over(ty, format!("{what} has one type on the wire: write it instead of `impl …`"));
     }
 
     fn visit_type_reference(&mut self, reference: &'ast TypeReference) {
@@ -533,8 +451,7 @@ impl<'ast> Visit<'ast> for WireType<'_, '_> {
 }
 
 fn is_context(ty: &Type) -> bool {
-    names_context(ty)
-        && matches!(bare(ty), Type::Reference(reference) if reference.mutability.is_none())
+    names_context(ty) && matches!(bare(ty), Type::Reference(reference) if reference.mutability.is_none())
 }
 
 /// Whether it is a reference to a `Context`, of either kind.

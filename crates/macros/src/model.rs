@@ -10,8 +10,7 @@ use syn::ext::IdentExt;
 use syn::punctuated::Punctuated;
 use syn::visit_mut::{self, VisitMut};
 use syn::{
-    Attribute, Expr, ExprLit, Ident, Lifetime, Lit, Meta, Token, Type, TypeReference, Visibility,
-    parse_quote,
+    Attribute, Expr, ExprLit, Ident, Lifetime, Lit, Meta, Token, Type, TypeReference, Visibility, parse_quote,
 };
 
 /// A service: what serves it, its name, its methods.
@@ -169,9 +168,8 @@ pub(crate) fn only(attributes: &[Attribute], names: &[&str]) -> Vec<Attribute> {
             if !attribute.path().is_ident("cfg_attr") {
                 return None;
             }
-            let parts: Punctuated<Meta, Token![,]> = attribute
-                .parse_args_with(Punctuated::parse_terminated)
-                .ok()?;
+            let parts: Punctuated<Meta, Token![,]> =
+                attribute.parse_args_with(Punctuated::parse_terminated).ok()?;
             let mut parts = parts.into_iter();
             let predicate = parts.next()?;
             let kept: Vec<Meta> = parts.filter(named).collect();
@@ -197,10 +195,7 @@ pub(crate) fn doc(attributes: &[Attribute]) -> TokenStream {
         }
         is_first = false;
         match &pair.value {
-            Expr::Lit(ExprLit {
-                lit: Lit::Str(line),
-                ..
-            }) => add_doc(&mut text, &line.value()),
+            Expr::Lit(ExprLit { lit: Lit::Str(line), .. }) => add_doc(&mut text, &line.value()),
             // Such as `#[doc = include_str!("…")]`.
             other => {
                 pieces.push(std::mem::take(&mut text).into_token_stream());
@@ -222,10 +217,61 @@ fn add_doc(text: &mut String, comment: &str) {
     }
     for (number, line) in comment.trim().lines().enumerate() {
         let line = line.trim();
-        let line = line
-            .strip_prefix("* ")
-            .or_else(|| line.strip_prefix('*'))
-            .unwrap_or(line);
+        let line = line.strip_prefix("* ").or_else(|| line.strip_prefix('*')).unwrap_or(line);
         let _ = write!(text, "{}{line}", if number == 0 { "" } else { "\n" });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn attributes_of(item: &str) -> Vec<Attribute> {
+        syn::parse_str::<syn::ItemStruct>(item).unwrap().attrs
+    }
+
+    fn doc_of(item: &str) -> String {
+        let literal: syn::LitStr = syn::parse2(doc(&attributes_of(item))).unwrap();
+        literal.value()
+    }
+
+    #[test]
+    fn words_of_a_method_begin_with_capitals_on_the_wire() {
+        let of = |name: &str| wire_name(&syn::parse_str::<Ident>(name).unwrap());
+
+        assert_eq!(of("multiply"), "Multiply");
+        assert_eq!(of("user_count"), "UserCount");
+        assert_eq!(of("r#type"), "Type");
+        assert_eq!(of("_hidden__twice"), "HiddenTwice");
+        assert_eq!(of("userCount"), "UserCount");
+        assert_eq!(of("ab2_3c"), "Ab23c");
+    }
+
+    #[test]
+    fn a_lifetime_is_given_wherever_one_was_left_out() {
+        let ty: Type = syn::parse_str("(&str, View<'_>, Option<&[u8]>, Cow<'static, str>)").unwrap();
+
+        let given = with_lifetime(&ty, &parse_quote!('call));
+
+        let expected: Type = parse_quote!((&'call str, View<'call>, Option<&'call [u8]>, Cow<'static, str>));
+        assert_eq!(given, expected);
+    }
+
+    #[test]
+    fn of_conditional_attributes_only_the_asked_ones_are_kept() {
+        let attributes =
+            attributes_of("#[cfg_attr(test, cfg(unix), inline, doc = \"x\")] #[must_use] struct S;");
+
+        let kept = only(&attributes, &["cfg"]);
+
+        let expected: Attribute = parse_quote!(#[cfg_attr(test, cfg(unix))]);
+        assert_eq!(kept, [expected]);
+    }
+
+    #[test]
+    fn a_doc_comment_loses_its_marks_and_keeps_its_indents() {
+        assert_eq!(doc_of("/// One.\n///\n///   - two\nstruct S;"), "One.\n\n  - two");
+        assert_eq!(doc_of("/**\n * One.\n *\n * Two.\n */\nstruct S;"), "One.\n\nTwo.");
+        assert_eq!(doc_of("struct S;"), "");
     }
 }

@@ -5,8 +5,7 @@ use quote::ToTokens;
 use syn::ext::IdentExt;
 use syn::parse::{ParseStream, Parser};
 use syn::{
-    Attribute, Error, Ident, ImplItem, Item, ItemImpl, ItemTrait, LitStr, Meta, Result, Token,
-    TraitItem,
+    Attribute, Error, Ident, ImplItem, Item, ItemImpl, ItemTrait, LitStr, Meta, Result, Token, TraitItem,
 };
 
 /// What stands below `#[service]`.
@@ -60,22 +59,14 @@ pub(crate) fn read(keys: TokenStream, item: TokenStream, faults: &mut Vec<Error>
         other => return Err(misplaced(&other)),
     };
     let item_keys = match &mut source {
-        Source::Trait(item) => item
-            .items
-            .iter_mut()
-            .map(|item| take_keys(attributes_of_trait(item), faults))
-            .collect(),
-        Source::Impl(item) => item
-            .items
-            .iter_mut()
-            .map(|item| take_keys(attributes_of_impl(item), faults))
-            .collect(),
+        Source::Trait(item) => {
+            item.items.iter_mut().map(|item| take_keys(attributes_of_trait(item), faults)).collect()
+        }
+        Source::Impl(item) => {
+            item.items.iter_mut().map(|item| take_keys(attributes_of_impl(item), faults)).collect()
+        }
     };
-    Ok(Input {
-        source,
-        keys,
-        item_keys,
-    })
+    Ok(Input { source, keys, item_keys })
 }
 
 fn misplaced(item: &Item) -> Error {
@@ -110,36 +101,25 @@ fn attributes_of_impl(item: &mut ImplItem) -> Option<&mut Vec<Attribute>> {
     }
 }
 
-fn take_keys(
-    attributes: Option<&mut Vec<Attribute>>,
-    faults: &mut Vec<Error>,
-) -> Option<MethodKeys> {
+fn take_keys(attributes: Option<&mut Vec<Attribute>>, faults: &mut Vec<Error>) -> Option<MethodKeys> {
     let mut taken: Option<MethodKeys> = None;
     attributes?.retain(|attribute| {
         if !attribute.path().is_ident("method") {
             return true;
         }
-        let span = attribute
-            .path()
-            .get_ident()
-            .map_or_else(Span::call_site, Ident::span);
+        let span = attribute.path().get_ident().map_or_else(Span::call_site, Ident::span);
         if taken.is_some() {
-            faults.push(Error::new(
-                span,
-                "a method has one `#[method]`: put both into one",
-            ));
+            faults.push(Error::new(span, "a method has one `#[method]`: put both into one"));
             return false;
         }
         let Meta::List(list) = &attribute.meta else {
             faults.push(Error::new(span, "expected `#[method(name = \"…\")]`"));
             return false;
         };
-        let keys = list
-            .parse_args_with(read_keys("method"))
-            .unwrap_or_else(|fault| {
-                faults.push(fault);
-                Keys::default()
-            });
+        let keys = list.parse_args_with(read_keys("method")).unwrap_or_else(|fault| {
+            faults.push(fault);
+            Keys::default()
+        });
         taken = Some(MethodKeys { span, keys });
         false
     });
@@ -157,22 +137,14 @@ fn read_keys(attribute: &'static str) -> impl FnOnce(ParseStream<'_>) -> Result<
             if key != "name" {
                 return Err(Error::new(
                     key.span(),
-                    format!(
-                        "`{key}` is no key of `#[{attribute}]`: the one it knows is `name = \"…\"`"
-                    ),
+                    format!("`{key}` is no key of `#[{attribute}]`: the one it knows is `name = \"…\"`"),
                 ));
             }
             if keys.name.is_some() {
-                return Err(Error::new(
-                    key.span(),
-                    "`name` stands here twice: one name is enough",
-                ));
+                return Err(Error::new(key.span(), "`name` stands here twice: one name is enough"));
             }
             if !input.peek(Token![=]) || !input.peek2(LitStr) {
-                return Err(Error::new(
-                    key.span(),
-                    "expected `name = \"…\"`, with the name in quotes",
-                ));
+                return Err(Error::new(key.span(), "expected `name = \"…\"`, with the name in quotes"));
             }
             input.parse::<Token![=]>()?;
             keys.name = Some(input.parse()?);

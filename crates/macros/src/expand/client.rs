@@ -3,8 +3,9 @@
 use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
 use syn::parse_quote;
+use syn::spanned::Spanned;
 
-use super::{Expansion, argument_ident, at, call_lifetime, place};
+use super::{Expansion, argument_ident, at, call_lifetime, parameter, place};
 use crate::model::{ArgumentKind, Method, only, with_lifetime};
 
 impl Expansion {
@@ -29,12 +30,21 @@ impl Expansion {
         let vis = self.vis();
         let client = self.beside("Client");
         let description = self.description_fn(&vis);
-        let methods = service
-            .methods
-            .iter()
-            .enumerate()
-            .map(|(number, method)| self.client_method(number, method));
+        let methods =
+            service.methods.iter().enumerate().map(|(number, method)| self.client_method(number, method));
+        let is_one = |method: &Method| method.arguments().len() == 1;
+        let sent = service.methods.iter().any(is_one).then(|| {
+            quote! {
+                /// Tells at the argument's type, not at every call, that it cannot be sent.
+                #[inline]
+                fn __sent<__T: #private::serde::Serialize>(__argument: __T) -> __T {
+                    __argument
+                }
+            }
+        });
         quote! {
+            #sent
+
             impl #client {
                 /// Connects to the server at `address`.
                 ///
@@ -69,9 +79,7 @@ impl Expansion {
     fn client_method(&self, number: usize, method: &Method) -> TokenStream {
         let Self { private, service } = self;
         let carried = only(&method.attributes, &["cfg", "deprecated", "doc"]);
-        let is_documented = carried
-            .iter()
-            .any(|attribute| attribute.path().is_ident("doc"));
+        let is_documented = carried.iter().any(|attribute| attribute.path().is_ident("doc"));
         let doc = (!is_documented).then(|| {
             let doc = format!("Calls `{}.{}`.", service.name, method.name);
             quote!(#[doc = #doc])
@@ -87,12 +95,12 @@ impl Expansion {
         };
         let arguments = method.arguments();
         let parameters = arguments.iter().map(|argument| {
-            let ident = &argument.ident;
+            let ident = parameter(argument);
             let ty = with_lifetime(&argument.ty, &lifetime);
             quote!(#ident: #ty)
         });
         let mut values = arguments.iter().map(|argument| {
-            let ident = &argument.ident;
+            let ident = parameter(argument);
             match argument.kind {
                 ArgumentKind::Bytes => quote!(#private::Bytes(#ident)),
                 ArgumentKind::Value => quote!(#ident),
@@ -100,10 +108,13 @@ impl Expansion {
         });
         let value = match arguments[..] {
             [] => quote!(()),
-            [_] => values.next().unwrap_or_default(),
+            [argument] => {
+                let (ty, value) = (self.wire_type(argument, &lifetime), values.next());
+                quote_spanned!(at(argument.ty.span())=> __sent::<#ty>(#value))
+            }
             _ => {
                 let sent = argument_ident(number, method);
-                let fields = arguments.iter().map(|argument| &argument.ident);
+                let fields = arguments.iter().map(|argument| parameter(argument));
                 quote!(#sent { #(#fields: #values),* })
             }
         };

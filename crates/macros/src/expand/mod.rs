@@ -8,9 +8,7 @@
 use proc_macro_crate::{FoundCrate, crate_name};
 use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, format_ident, quote};
-use syn::{
-    Error, Ident, ItemTrait, Lifetime, ReturnType, TraitItem, Visibility, parse_quote, parse2,
-};
+use syn::{Error, Ident, ItemTrait, Lifetime, ReturnType, TraitItem, Visibility, parse_quote, parse2};
 
 use crate::check::check;
 use crate::model::{self, ArgumentKind, Handler, Method, Service};
@@ -39,11 +37,7 @@ pub(crate) fn service(keys: TokenStream, item: TokenStream) -> TokenStream {
     if !faults.is_empty() {
         return with_faults(item, faults);
     }
-    let written = Expansion {
-        private: private(),
-        service,
-    }
-    .write();
+    let written = Expansion { private: private(), service }.write();
     quote!(#item #written)
 }
 
@@ -162,12 +156,7 @@ impl Expansion {
         if self.service.methods.is_empty() {
             return TokenStream::new();
         }
-        let conditions: Vec<_> = self
-            .service
-            .methods
-            .iter()
-            .map(Method::conditions)
-            .collect();
+        let conditions: Vec<_> = self.service.methods.iter().map(Method::conditions).collect();
         let variants: Vec<_> = (0..conditions.len()).map(variant).collect();
         let places = (0..conditions.len()).map(place);
         quote! {
@@ -195,14 +184,13 @@ impl Expansion {
         let lifetime = call_lifetime();
         let lifetimes = method.borrows().then(|| quote!(<#lifetime>));
         let fields = method.arguments().into_iter().map(|argument| {
-            let ident = &argument.ident;
+            let ident = parameter(argument);
             let ty = self.wire_type(argument, &lifetime);
             let borrow = argument.borrows().then(|| quote!(#[serde(borrow)]));
-            let unraw = syn::ext::IdentExt::unraw(ident).to_string();
+            let unraw = syn::ext::IdentExt::unraw(&ident).to_string();
             // Go leaves out what does not begin with a letter.
             let plain = unraw.trim_start_matches('_');
-            let rename =
-                (plain != unraw && !plain.is_empty()).then(|| quote!(#[serde(rename = #plain)]));
+            let rename = (plain != unraw && !plain.is_empty()).then(|| quote!(#[serde(rename = #plain)]));
             quote!(#borrow #rename #ident: #ty)
         });
         quote! {
@@ -252,7 +240,80 @@ fn argument_ident(number: usize, method: &Method) -> Ident {
     parse2(named.parse().unwrap_or_default()).unwrap_or_else(|_| format_ident!("__{number}Args"))
 }
 
+/// The name of an argument, as ours: that `_name` is used here is no fault of its author.
+fn parameter(argument: &model::Argument) -> Ident {
+    let mut ident = argument.ident.clone();
+    ident.set_span(at(ident.span()));
+    ident
+}
+
 /// No method has a lifetime of its own that this could meet.
 fn call_lifetime() -> Lifetime {
     Lifetime::new("'call", Span::call_site())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The items that are written for `item`, by kind and name.
+    fn written_for(item: &str) -> Vec<String> {
+        let item = item.parse().unwrap();
+        let file: syn::File = syn::parse2(service(TokenStream::new(), item)).unwrap();
+        let name = |item: &syn::Item| match item {
+            syn::Item::Trait(item) => format!("trait {}", item.ident),
+            syn::Item::Struct(item) => format!("struct {}", item.ident),
+            syn::Item::Impl(item) => format!("impl {}", item.self_ty.to_token_stream()),
+            syn::Item::Const(item) => format!("const {}", item.ident),
+            syn::Item::Macro(item) => format!("{}!", item.mac.path.segments.last().unwrap().ident),
+            other => panic!("nothing else is written, but {other:?}"),
+        };
+        file.items.iter().map(name).collect()
+    }
+
+    #[test]
+    fn a_trait_is_followed_by_two_types_and_a_block_without_a_name() {
+        let written = written_for("pub trait Arith { async fn mul(&self, a: i64, b: i64) -> i64; }");
+
+        assert_eq!(written, ["trait Arith", "struct ArithServer", "struct ArithClient", "const _"]);
+    }
+
+    #[test]
+    fn an_impl_block_is_followed_by_a_block_without_a_name() {
+        let written = written_for("impl Calculator { pub fn mul(&self, a: i64, b: i64) -> i64 { a * b } }");
+
+        assert_eq!(written, ["impl Calculator", "const _"]);
+    }
+
+    #[test]
+    fn a_faulty_trait_is_given_back_with_one_error_for_each_fault() {
+        let written = written_for("trait Arith { async fn mul(&mut self, a: &i64) -> &i64; type Number; }");
+
+        assert_eq!(
+            written,
+            ["trait Arith", "compile_error!", "compile_error!", "compile_error!", "compile_error!"]
+        );
+    }
+
+    #[test]
+    fn futures_of_a_trait_can_be_sent_and_its_handlers_shared() {
+        let item: ItemTrait = parse_quote!(
+            trait Arith: Named {
+                async fn one(&self) -> u8 {
+                    1
+                }
+                fn two(&self) -> u8;
+            }
+        );
+
+        let expected: ItemTrait = parse_quote! {
+            trait Arith: Named + ::core::marker::Send + ::core::marker::Sync + 'static {
+                fn one(&self) -> impl ::core::future::Future<Output = u8> + ::core::marker::Send {
+                    async move { 1 }
+                }
+                fn two(&self) -> u8;
+            }
+        };
+        assert_eq!(as_futures(item), expected);
+    }
 }

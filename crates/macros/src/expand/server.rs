@@ -9,7 +9,7 @@ use syn::spanned::Spanned;
 use syn::{Ident, Lifetime, Visibility, parse_quote};
 
 use super::description::reply_shape;
-use super::{Expansion, at, place, variant};
+use super::{Expansion, at, parameter, place, variant};
 use crate::model::{ArgumentKind, Handler, Method, Parameter};
 
 impl Expansion {
@@ -51,6 +51,9 @@ impl Expansion {
         let server_name = server.to_string();
         let description = self.description_fn(&vis);
         quote! {
+            // Names the server, and by it the trait: one that is private and only called is in use all the same.
+            const _: usize = ::core::mem::size_of::<#server<()>>();
+
             impl<T: #trait_ident> #server<T> {
                 /// Serves `handler`.
                 #[must_use]
@@ -92,10 +95,9 @@ impl Expansion {
         let (vis, allowed): (Visibility, _) = match service.handler {
             Handler::Trait => (self.vis(), None),
             // Whether the type is public cannot be seen from its `impl` block.
-            Handler::Type(_) => (
-                parse_quote!(pub),
-                Some(quote!(#[allow(unreachable_pub, private_interfaces)])),
-            ),
+            Handler::Type(_) => {
+                (parse_quote!(pub), Some(quote!(#[allow(unreachable_pub, private_interfaces)])))
+            }
         };
         let variants = self.with_future().map(|(number, method)| {
             let conditions = method.conditions();
@@ -116,11 +118,7 @@ impl Expansion {
     }
 
     fn with_future(&self) -> impl Iterator<Item = (usize, &Method)> {
-        self.service
-            .methods
-            .iter()
-            .enumerate()
-            .filter(|(_, method)| !method.is_immediate())
+        self.service.methods.iter().enumerate().filter(|(_, method)| !method.is_immediate())
     }
 
     fn dispatch(&self) -> TokenStream {
@@ -128,11 +126,7 @@ impl Expansion {
         let (generics, ty, handler) = match &service.handler {
             Handler::Trait => {
                 let (trait_ident, server) = (&service.ident, self.beside("Server"));
-                (
-                    quote!(<__T: #trait_ident>),
-                    quote!(#server<__T>),
-                    quote!(&*__kit.service.0),
-                )
+                (quote!(<__T: #trait_ident>), quote!(#server<__T>), quote!(&*__kit.service.0))
             }
             Handler::Type(ty) => (TokenStream::new(), quote!(#ty), quote!(&*__kit.service)),
         };
@@ -196,12 +190,8 @@ impl Expansion {
     /// The methods that are answered where the request lies.
     fn now(&self) -> TokenStream {
         let Self { private, service } = self;
-        let immediate: Vec<_> = service
-            .methods
-            .iter()
-            .enumerate()
-            .filter(|(_, method)| method.is_immediate())
-            .collect();
+        let immediate: Vec<_> =
+            service.methods.iter().enumerate().filter(|(_, method)| method.is_immediate()).collect();
         if immediate.is_empty() {
             return TokenStream::new();
         }
@@ -239,13 +229,7 @@ impl Expansion {
     }
 
     /// Reads the argument from `body` and runs the method: a `Result` of the reply.
-    fn run(
-        &self,
-        number: usize,
-        method: &Method,
-        handler: &TokenStream,
-        body: &TokenStream,
-    ) -> TokenStream {
+    fn run(&self, number: usize, method: &Method, handler: &TokenStream, body: &TokenStream) -> TokenStream {
         let arguments = method.arguments();
         if arguments.is_empty() {
             return self.call(method, handler, &[]);
@@ -261,7 +245,7 @@ impl Expansion {
                 let field = |ident: &Ident| quote!(__argument.#ident);
                 arguments
                     .iter()
-                    .map(|argument| unwrapped(argument.kind, field(&argument.ident)))
+                    .map(|argument| unwrapped(argument.kind, field(&parameter(argument))))
                     .collect()
             }
         };

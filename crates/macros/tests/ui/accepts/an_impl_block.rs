@@ -1,9 +1,11 @@
 //! An `impl` block offers its `pub` methods; the type itself is the service, and the block stays as it was.
 #![deny(warnings, missing_docs, unreachable_pub, clippy::pedantic)]
+#![allow(clippy::unused_self, clippy::missing_errors_doc)]
 
 use std::sync::Mutex;
 
-use ferrywire::{Context, Result, Service};
+use ferrywire::service::Service;
+use ferrywire::{Context, Result};
 use ferrywire_macros::service;
 
 /// Counts.

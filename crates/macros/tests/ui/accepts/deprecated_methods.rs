@@ -1,5 +1,6 @@
 //! A method may be deprecated: who calls it is told, who serves it is not.
 #![deny(warnings, missing_docs, unreachable_pub, clippy::pedantic)]
+#![allow(clippy::missing_errors_doc)]
 
 use ferrywire::{Client, Result};
 use ferrywire_macros::service;

@@ -1,5 +1,6 @@
 //! A reply is nothing, a value, or a `Result` with any error that becomes ferrywire's; clients get one kind.
 #![deny(warnings, missing_docs, unreachable_pub, clippy::pedantic)]
+#![allow(clippy::unused_self, clippy::missing_errors_doc)]
 
 use ferrywire::{Client, Error};
 use ferrywire_macros::service;
