@@ -11,6 +11,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::limits::Limits;
 use crate::messages::{Messages, Next};
 use crate::types::Types;
+use crate::value::Value;
 
 /// Reads values one after the other, as Go's `gob.Decoder` does.
 ///
@@ -40,13 +41,7 @@ impl<R: Read> Decoder<R> {
 
     /// Of a stream that begins here.
     pub fn with_limits(reader: R, limits: Limits) -> Self {
-        Self {
-            reader,
-            messages: Messages::new(limits),
-            buffer: Vec::new(),
-            front: 0,
-            before: 0,
-        }
+        Self { reader, messages: Messages::new(limits), buffer: Vec::new(), front: 0, before: 0 }
     }
 
     /// Reads the next value. `serde::de::IgnoredAny` leaves it out.
@@ -61,10 +56,19 @@ impl<R: Read> Decoder<R> {
         let (start, end) = self.find()?;
         let value = self.buffer.get(start..end).unwrap_or_default();
         let before = self.before + start;
-        self.messages
-            .types()
-            .decode(value)
-            .map_err(|error| error.after_bytes(before))
+        self.messages.types().decode(value).map_err(|error| error.after_bytes(before))
+    }
+
+    /// Reads the next value without a Rust type for it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Decoder::decode`].
+    pub fn decode_value(&mut self) -> Result<Value> {
+        let (start, end) = self.find()?;
+        let value = self.buffer.get(start..end).unwrap_or_default();
+        let before = self.before + start;
+        self.messages.types().decode_value(value).map_err(|error| error.after_bytes(before))
     }
 
     /// What the peer has defined so far.
@@ -83,11 +87,7 @@ impl<R: Read> Decoder<R> {
             let front = self.front;
             let bytes = self.buffer.get(front..).unwrap_or_default();
             let before = self.before + front;
-            match self
-                .messages
-                .next(bytes)
-                .map_err(|error| error.after_bytes(before))?
-            {
+            match self.messages.next(bytes).map_err(|error| error.after_bytes(before))? {
                 Next::Value { start, end, .. } => {
                     self.front = front + end;
                     return Ok((front + start, front + end));
@@ -114,19 +114,14 @@ impl<R: Read> Decoder<R> {
         self.before += self.front;
         self.front = 0;
         let len = self.buffer.len();
-        self.buffer
-            .resize(len + want.clamp(*READ_LEN.start(), *READ_LEN.end()), 0);
+        self.buffer.resize(len + want.clamp(*READ_LEN.start(), *READ_LEN.end()), 0);
         let result = loop {
-            match self
-                .reader
-                .read(self.buffer.get_mut(len..).unwrap_or_default())
-            {
+            match self.reader.read(self.buffer.get_mut(len..).unwrap_or_default()) {
                 Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
                 result => break result,
             }
         };
-        self.buffer
-            .truncate(len + result.as_ref().map_or(0, |count| *count));
+        self.buffer.truncate(len + result.as_ref().map_or(0, |count| *count));
         match result? {
             0 => Err(end_of_stream(len > 0 || after_definition)),
             _ => Ok(()),
@@ -136,9 +131,7 @@ impl<R: Read> Decoder<R> {
 
 impl<R> fmt::Debug for Decoder<R> {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.debug_struct("Decoder")
-            .field("messages", &self.messages)
-            .finish_non_exhaustive()
+        out.debug_struct("Decoder").field("messages", &self.messages).finish_non_exhaustive()
     }
 }
 
@@ -160,11 +153,7 @@ impl<'de> SliceDecoder<'de> {
     /// Of a stream that begins with `bytes`.
     #[must_use]
     pub fn with_limits(bytes: &'de [u8], limits: Limits) -> Self {
-        Self {
-            messages: Messages::new(limits),
-            bytes,
-            at: 0,
-        }
+        Self { messages: Messages::new(limits), bytes, at: 0 }
     }
 
     /// Reads the next value.
@@ -175,10 +164,18 @@ impl<'de> SliceDecoder<'de> {
     pub fn decode<T: Deserialize<'de>>(&mut self) -> Result<T> {
         let (start, end) = self.find()?;
         let value = self.bytes.get(start..end).unwrap_or_default();
-        self.messages
-            .types()
-            .decode(value)
-            .map_err(|error| error.after_bytes(start))
+        self.messages.types().decode(value).map_err(|error| error.after_bytes(start))
+    }
+
+    /// Reads the next value without a Rust type for it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Decoder::decode`].
+    pub fn decode_value(&mut self) -> Result<Value> {
+        let (start, end) = self.find()?;
+        let value = self.bytes.get(start..end).unwrap_or_default();
+        self.messages.types().decode_value(value).map_err(|error| error.after_bytes(start))
     }
 
     /// What the peer has defined so far.
@@ -195,11 +192,7 @@ impl<'de> SliceDecoder<'de> {
 
     fn find(&mut self) -> Result<Extent> {
         let (at, rest) = (self.at, self.rest());
-        match self
-            .messages
-            .next(rest)
-            .map_err(|error| error.after_bytes(at))?
-        {
+        match self.messages.next(rest).map_err(|error| error.after_bytes(at))? {
             Next::Value { start, end, .. } => {
                 self.at += end;
                 Ok((at + start, at + end))
@@ -223,10 +216,6 @@ impl<'de> SliceDecoder<'de> {
 /// Go's words: `EOF` between two values, `unexpected EOF` inside one.
 #[cold]
 fn end_of_stream(inside: bool) -> Error {
-    let text = if inside {
-        "unexpected EOF: the stream ends inside a value"
-    } else {
-        "EOF"
-    };
+    let text = if inside { "unexpected EOF: the stream ends inside a value" } else { "EOF" };
     Error::new(ErrorKind::Eof, text)
 }

@@ -38,12 +38,7 @@ const BUFFER_KEPT_MAX: usize = 64 << 10;
 impl<W: Write> Encoder<W> {
     /// Of a stream on which nothing has been sent.
     pub fn new(writer: W) -> Self {
-        Self {
-            writer,
-            told: Told::new(),
-            last: None,
-            buffer: Vec::new(),
-        }
+        Self { writer, told: Told::new(), last: None, buffer: Vec::new() }
     }
 
     /// Writes `value`, and before it the definitions that the stream has not had.
@@ -107,8 +102,6 @@ impl<W: Write> Encoder<W> {
 
 impl<W> fmt::Debug for Encoder<W> {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.debug_struct("Encoder")
-            .field("told", &self.told)
-            .finish_non_exhaustive()
+        out.debug_struct("Encoder").field("told", &self.told).finish_non_exhaustive()
     }
 }

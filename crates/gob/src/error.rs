@@ -113,13 +113,7 @@ impl Error {
 
     #[cold]
     fn with_text(kind: ErrorKind, text: Text) -> Self {
-        Self(Box::new(Inner {
-            kind,
-            text,
-            path: String::new(),
-            offset: None,
-            source: None,
-        }))
+        Self(Box::new(Inner { kind, text, path: String::new(), offset: None, source: None }))
     }
 
     /// Notes the byte, unless a place further inside did already.
@@ -141,11 +135,7 @@ impl Error {
     pub(crate) fn inside(mut self, step: &str) -> Self {
         let path = &mut self.0.path;
         if path.len() < PATH_LEN_MAX {
-            let joint = if path.is_empty() || path.starts_with('[') {
-                ""
-            } else {
-                "."
-            };
+            let joint = if path.is_empty() || path.starts_with('[') { "" } else { "." };
             path.insert_str(0, joint);
             path.insert_str(0, step);
         }
@@ -176,10 +166,7 @@ impl fmt::Display for Error {
 
 impl fmt::Debug for Error {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.debug_struct("Error")
-            .field("kind", &self.0.kind)
-            .field("text", &self.to_string())
-            .finish()
+        out.debug_struct("Error").field("kind", &self.0.kind).field("text", &self.to_string()).finish()
     }
 }
 

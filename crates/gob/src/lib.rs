@@ -16,6 +16,7 @@ mod skim;
 mod told;
 mod trace;
 mod types;
+mod value;
 mod wire;
 
 pub use decoder::{Decoder, SliceDecoder};
@@ -32,6 +33,7 @@ pub use plan::Plan;
 pub use schema::{Kind, Schema};
 pub use told::Told;
 pub use types::Types;
+pub use value::{Data, Held, Value};
 
 use serde::{Deserialize, Serialize};
 

@@ -63,7 +63,6 @@ impl Default for Limits {
 impl Limits {
     /// The steps that a value of `len` bytes may take.
     pub(crate) fn steps(&self, len: usize) -> u64 {
-        self.steps_base
-            .saturating_add(self.steps_per_byte.saturating_mul(len as u64))
+        self.steps_base.saturating_add(self.steps_per_byte.saturating_mul(len as u64))
     }
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind};
 use crate::limits::Limits;
 use crate::skim::{Skim, Stop, nonzero_singleton};
 use crate::types::Types;
@@ -80,10 +80,7 @@ impl Messages {
     /// Of a stream on which nothing has come.
     #[must_use]
     pub fn new(limits: Limits) -> Self {
-        Self {
-            types: Arc::new(Types::new(limits)),
-            partial: None,
-        }
+        Self { types: Arc::new(Types::new(limits)), partial: None }
     }
 
     /// What the peer has defined so far. It does not change while it is shared: later definitions go into a copy.
@@ -101,7 +98,7 @@ impl Messages {
     ///
     /// Where the length of a message is no number or over [`Limits::message_len_max`], and where the peer defines more
     /// than [`Limits`] allow: nothing that follows can be understood.
-    pub fn next(&mut self, bytes: &[u8]) -> Result<Next> {
+    pub fn next(&mut self, bytes: &[u8]) -> Result<Next, Error> {
         let mut used = 0;
         loop {
             let from = used + self.partial.as_ref().map_or(0, |partial| partial.next);
@@ -112,10 +109,9 @@ impl Messages {
             if message.body.rest.is_empty() {
                 return Ok(match self.partial.take() {
                     None => Next::End { end: message.end },
-                    Some(_) => Next::Damaged {
-                        end: message.end,
-                        error: Error::eof().at_byte(message.end - used),
-                    },
+                    Some(_) => {
+                        Next::Damaged { end: message.end, error: Error::eof().at_byte(message.end - used) }
+                    }
                 });
             }
             let end = message.end;
@@ -123,38 +119,21 @@ impl Messages {
                 Ok(Taken::Definition) => used = end,
                 Ok(Taken::Part) => {}
                 Ok(Taken::Value { id }) => {
-                    return Ok(Next::Value {
-                        start: used,
-                        end,
-                        id,
-                    });
+                    return Ok(Next::Value { start: used, end, id });
                 }
-                Err(error) if error.kind() == crate::ErrorKind::Limit && self.partial.is_none() => {
-                    return Err(error);
-                }
-                Err(error) => {
-                    self.partial = None;
-                    return Ok(Next::Damaged { end, error });
-                }
+                Err(Fault::OfValue(error)) => return Ok(Next::Damaged { end, error }),
+                Err(Fault::OfStream(error)) => return Err(error),
             }
         }
     }
 
     /// The message that begins at `from`, or how many bytes of it are missing at least.
-    fn message<'b>(
-        &self,
-        bytes: &'b [u8],
-        from: usize,
-    ) -> Result<std::result::Result<Message<'b>, usize>> {
+    fn message<'b>(&self, bytes: &'b [u8], from: usize) -> Result<Result<Message<'b>, usize>, Error> {
         let rest = bytes.get(from..).unwrap_or_default();
         let Some(first) = rest.first() else {
             return Ok(Err(1 + from.saturating_sub(bytes.len())));
         };
-        let prefix_len = if *first < 128 {
-            1
-        } else {
-            1 + usize::from(first.wrapping_neg())
-        };
+        let prefix_len = if *first < 128 { 1 } else { 1 + usize::from(first.wrapping_neg()) };
         if rest.len() < prefix_len && prefix_len <= 9 {
             return Ok(Err(prefix_len - rest.len()));
         }
@@ -162,84 +141,65 @@ impl Messages {
         let len = cursor.uint()?;
         let max = self.types.limits.message_len_max;
         let Some(len) = usize::try_from(len).ok().filter(|len| *len <= max) else {
-            return Err(Error::limit(format!(
-                "a message of {len} bytes is over the limit of {max}"
-            )));
+            return Err(Error::limit(format!("a message of {len} bytes is over the limit of {max}")));
         };
         match cursor.rest.get(..len) {
             Some(body) => {
                 let start = from + prefix_len;
-                Ok(Ok(Message {
-                    body: Cursor { rest: body },
-                    start,
-                    end: start + len,
-                }))
+                Ok(Ok(Message { body: Cursor { rest: body }, start, end: start + len }))
             }
             None => Ok(Err(len - cursor.rest.len())),
         }
     }
 
     /// Takes in one whole message; the value, if one is begun, starts at `used`.
-    fn take(&mut self, message: Message<'_>, used: usize) -> Result<Taken> {
-        let Message {
-            mut body,
-            start,
-            end,
-        } = message;
+    fn take(&mut self, message: Message<'_>, used: usize) -> Result<Taken, Fault> {
+        let Message { mut body, start, end } = message;
         let whole = body.rest.len();
         let result = match self.partial.take() {
             Some(mut partial) => {
-                let steps = self
-                    .types
-                    .limits
-                    .steps_per_byte
-                    .saturating_mul(whole as u64);
+                let steps = self.types.limits.steps_per_byte.saturating_mul(whole as u64);
                 partial.skim.steps = partial.skim.steps.saturating_add(steps);
                 self.walk(partial, &mut body, end - used)
             }
             None => self.begin(&mut body, end - used),
         };
         let offset = start - used + (whole - body.rest.len());
-        result.map_err(|error| error.at_byte(offset))
+        result.map_err(|fault| match fault {
+            Fault::OfValue(error) => Fault::OfValue(error.at_byte(offset)),
+            Fault::OfStream(error) => Fault::OfStream(error.at_byte(offset)),
+        })
     }
 
-    fn begin(&mut self, body: &mut Cursor<'_>, next: usize) -> Result<Taken> {
+    fn begin(&mut self, body: &mut Cursor<'_>, next: usize) -> Result<Taken, Fault> {
         let steps = self.types.limits.steps(body.rest.len());
         let id = body.int()?;
         if id < 0 {
-            Arc::make_mut(&mut self.types).define(id, body)?;
-            if !body.rest.is_empty() {
-                return Err(Error::damaged(format!(
-                    "extra data in buffer: {} bytes behind a definition",
-                    body.rest.len()
-                )));
-            }
-            return Ok(Taken::Definition);
+            self.define(id, body)?;
+            return match body.rest.len() {
+                0 => Ok(Taken::Definition),
+                left => {
+                    Err(Error::damaged(format!("extra data in buffer: {left} bytes behind a definition"))
+                        .into())
+                }
+            };
         }
-        let ty = match self.types.admit(id) {
-            Ok(ty) => ty,
-            // One value cannot be read; the stream can.
-            Err(error) => return Err(Error::damaged(error.to_string())),
-        };
+        let ty = self.types.admit(id)?;
         let id = i32::try_from(id).unwrap_or_default();
         if !self.types.reaches_interface(ty) {
             return Ok(Taken::Value { id });
         }
         if !self.types.is_struct(ty) && body.uint()? != 0 {
-            return Err(nonzero_singleton());
+            return Err(nonzero_singleton().into());
         }
         let skim = Skim::new(ty, steps, self.types.limits.zero_size_elements_max, 0);
         self.walk(Partial { skim, next, id }, body, next)
     }
 
     /// Walks on over a value, in a message behind which the next begins at `next`.
-    fn walk(&mut self, mut partial: Partial, body: &mut Cursor<'_>, next: usize) -> Result<Taken> {
+    fn walk(&mut self, mut partial: Partial, body: &mut Cursor<'_>, next: usize) -> Result<Taken, Fault> {
         loop {
-            let stop = match partial.skim.advance(&self.types, body) {
-                Ok(stop) => stop,
-                Err(error) => return Err(self.failed(partial, error)),
-            };
-            match stop {
+            match partial.skim.advance(&self.types, body)? {
                 Stop::Done => return Ok(Taken::Value { id: partial.id }),
                 Stop::NextMessage => {
                     partial.next = next;
@@ -247,20 +207,33 @@ impl Messages {
                     return Ok(Taken::Part);
                 }
                 Stop::Definition(id) => {
-                    Arc::make_mut(&mut self.types).define(id, body)?;
-                    if let Err(error) = partial.skim.defined(body) {
-                        return Err(self.failed(partial, error));
-                    }
+                    self.define(id, body)?;
+                    partial.skim.defined(body)?;
                 }
             }
         }
     }
 
-    /// A limit that one value reaches does not end the stream, unlike one that its definitions reach: keeping
-    /// the value as begun tells them apart.
-    fn failed(&mut self, partial: Partial, error: Error) -> Error {
-        self.partial = Some(partial);
-        error
+    /// A limit that one value reaches is about that value; one that the definitions reach is about all that follow.
+    fn define(&mut self, id: i64, body: &mut Cursor<'_>) -> Result<(), Fault> {
+        Arc::make_mut(&mut self.types).define(id, body).map_err(|error| match error.kind() {
+            ErrorKind::Limit => Fault::OfStream(error),
+            _ => Fault::OfValue(error),
+        })
+    }
+}
+
+/// Why a message was not taken in.
+enum Fault {
+    /// The stream is in step at the next message.
+    OfValue(Error),
+    /// Nothing that follows can be understood.
+    OfStream(Error),
+}
+
+impl From<Error> for Fault {
+    fn from(error: Error) -> Self {
+        Self::OfValue(error)
     }
 }
 
@@ -276,9 +249,6 @@ enum Taken {
 impl fmt::Debug for Messages {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let inside = self.partial.is_some();
-        out.debug_struct("Messages")
-            .field("types", &self.types)
-            .field("inside_a_value", &inside)
-            .finish()
+        out.debug_struct("Messages").field("types", &self.types).field("inside_a_value", &inside).finish()
     }
 }

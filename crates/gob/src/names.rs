@@ -17,10 +17,7 @@ pub(crate) fn go_name(rust: &str) -> Option<String> {
 
 /// What is left of a name when case and `_` do not count.
 pub(crate) fn folded(name: &str) -> String {
-    name.chars()
-        .filter(|letter| *letter != '_')
-        .flat_map(char::to_lowercase)
-        .collect()
+    name.chars().filter(|letter| *letter != '_').flat_map(char::to_lowercase).collect()
 }
 
 /// The Rust name of a Go field, for types that learn their names from the sender: `UserID` is `user_id`.
@@ -30,8 +27,7 @@ pub(crate) fn rust_name(go: &str) -> String {
     let mut before = None;
     for (at, letter) in letters.iter().enumerate() {
         let next_is_lower = letters.get(at + 1).is_some_and(|next| next.is_lowercase());
-        let begins_word =
-            before.is_some_and(|before: char| !before.is_uppercase() || next_is_lower);
+        let begins_word = before.is_some_and(|before: char| !before.is_uppercase() || next_is_lower);
         if letter.is_uppercase() && begins_word && before != Some('_') {
             rust.push('_');
         }
@@ -96,12 +92,7 @@ mod tests {
 
     #[test]
     fn a_rust_name_becomes_a_go_name() {
-        let names = [
-            ("num1", "Num1"),
-            ("user_id", "UserId"),
-            ("UserID", "UserID"),
-            ("_x", "X"),
-        ];
+        let names = [("num1", "Num1"), ("user_id", "UserId"), ("UserID", "UserID"), ("_x", "X")];
 
         for (rust, go) in names {
             assert_eq!(go_name(rust).as_deref(), Some(go));
@@ -112,12 +103,7 @@ mod tests {
 
     #[test]
     fn a_go_name_becomes_a_rust_name() {
-        for (go, rust) in [
-            ("UserID", "user_id"),
-            ("HTTPServer", "http_server"),
-            ("X", "x"),
-            ("A_B", "a_b"),
-        ] {
+        for (go, rust) in [("UserID", "user_id"), ("HTTPServer", "http_server"), ("X", "x"), ("A_B", "a_b")] {
             assert_eq!(rust_name(go), rust);
         }
     }

@@ -45,19 +45,13 @@ impl Plan {
     /// field and the way out.
     pub fn of<'de, T: Deserialize<'de>>() -> Result<&'static Self> {
         let key = typeid::of::<T>();
-        if let Some(plan) = PLANS
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .get(&key)
-        {
+        if let Some(plan) = PLANS.read().unwrap_or_else(PoisonError::into_inner).get(&key) {
             return Ok(plan);
         }
         // Tracing runs foreign code, which may ask for plans itself: no lock is held meanwhile.
         let root = trace::<T>(&REGISTRY)?;
         let mut plans = PLANS.write().unwrap_or_else(PoisonError::into_inner);
-        Ok(plans
-            .entry(key)
-            .or_insert_with(|| Box::leak(Box::new(Self::from_root(root)))))
+        Ok(plans.entry(key).or_insert_with(|| Box::leak(Box::new(Self::from_root(root)))))
     }
 
     fn from_root(root: &'static Node) -> Self {
@@ -70,12 +64,7 @@ impl Plan {
                 None => bits.push((word, bit)),
             }
         }
-        Self {
-            root,
-            definitions: definitions.into(),
-            bits: bits.into(),
-            prefix_len: AtomicUsize::new(1),
-        }
+        Self { root, definitions: definitions.into(), bits: bits.into(), prefix_len: AtomicUsize::new(1) }
     }
 
     /// Appends `value` as exactly one message, without definitions; the peer must have been
@@ -88,8 +77,7 @@ impl Plan {
     #[inline]
     pub fn encode<V: Serialize + ?Sized>(&self, value: &V, out: &mut Vec<u8>) -> Result<()> {
         let start = out.len();
-        self.encode_value(value, out)
-            .inspect_err(|_| out.truncate(start))
+        self.encode_value(value, out).inspect_err(|_| out.truncate(start))
     }
 
     #[inline]
@@ -113,11 +101,7 @@ impl Plan {
     #[inline]
     fn set_len(&self, out: &mut Vec<u8>, start: usize, body: usize) {
         let len = (out.len() - body) as u64;
-        let (bytes, used) = if len < 128 {
-            ([len as u8; 9], 1)
-        } else {
-            long_uint(len)
-        };
+        let (bytes, used) = if len < 128 { ([len as u8; 9], 1) } else { long_uint(len) };
         let prefix = bytes.get(..used).unwrap_or_default();
         if used == body - start {
             if let Some(room) = out.get_mut(start..body) {
@@ -134,11 +118,7 @@ impl Plan {
     /// # Errors
     ///
     /// As [`encode`](Self::encode).
-    pub fn encode_with_definitions<V: Serialize + ?Sized>(
-        &self,
-        value: &V,
-        out: &mut Vec<u8>,
-    ) -> Result<()> {
+    pub fn encode_with_definitions<V: Serialize + ?Sized>(&self, value: &V, out: &mut Vec<u8>) -> Result<()> {
         let start = out.len();
         self.put_definitions(out);
         self.encode(value, out).inspect_err(|_| out.truncate(start))
@@ -171,10 +151,7 @@ static ROOM: [u8; 9] = [0; 9];
 
 impl fmt::Debug for Plan {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.debug_struct("Plan")
-            .field("root", self.root)
-            .field("definitions", &self.definitions)
-            .finish()
+        out.debug_struct("Plan").field("root", self.root).field("definitions", &self.definitions).finish()
     }
 }
 

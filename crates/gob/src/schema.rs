@@ -55,11 +55,7 @@ impl Schema {
     /// The name of a struct, an interface or a marshaler; empty for others.
     #[must_use]
     pub fn name(&self) -> &'static str {
-        match &self.node.shape {
-            Shape::Struct { name, .. } | Shape::Interface { name, .. } => name,
-            Shape::Opaque { name, .. } => name,
-            _ => "",
-        }
+        self.node.name()
     }
 
     /// The type in Go's syntax, without packages: `Args`, `[]int`, `map[string]Point`.
@@ -98,28 +94,21 @@ impl Schema {
     /// The fields of a struct, in the order of their numbers: Go name and type.
     pub fn fields(&self) -> impl Iterator<Item = (&'static str, Self)> + use<> {
         let fields: &'static [Field] = match &self.node.shape {
-            Shape::Struct { fields, .. } => {
-                fields.get().map(|fields| &**fields).unwrap_or_default()
-            }
+            Shape::Struct { fields, .. } => fields.get().map(|fields| &**fields).unwrap_or_default(),
             _ => &[],
         };
-        fields
-            .iter()
-            .map(|field| (field.go.as_str(), Self::of(field.node)))
+        fields.iter().map(|field| (field.go.as_str(), Self::of(field.node)))
     }
 
     /// The types that an interface can hold: registered name and type.
     pub fn variants(&self) -> impl Iterator<Item = (&'static str, Self)> + use<> {
         let variants: &'static [Variant] = match &self.node.shape {
-            Shape::Interface { variants, .. } => variants
-                .get()
-                .map(|variants| &**variants)
-                .unwrap_or_default(),
+            Shape::Interface { variants, .. } => {
+                variants.get().map(|variants| &**variants).unwrap_or_default()
+            }
             _ => &[],
         };
-        variants
-            .iter()
-            .map(|variant| (variant.name, Self::of(variant.node)))
+        variants.iter().map(|variant| (variant.name, Self::of(variant.node)))
     }
 
     /// The elements of a slice or an array, or the values of a map.

@@ -10,7 +10,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicI32, Ordering};
 
 use crate::names::Marshaler;
-use crate::wire::{put_bytes, put_int, put_uint};
+use crate::types::{Definition, FieldDefinition, Form};
 
 /// One type, as values of it are written.
 pub(crate) struct Node {
@@ -78,11 +78,7 @@ static NEXT_ID: AtomicI32 = AtomicI32::new(FIRST_ID);
 
 impl Node {
     fn leak(id: i32, shape: Shape) -> &'static Self {
-        Box::leak(Box::new(Self {
-            id,
-            shape,
-            definition: OnceLock::new(),
-        }))
+        Box::leak(Box::new(Self { id, shape, definition: OnceLock::new() }))
     }
 
     fn defined(shape: Shape) -> &'static Self {
@@ -104,18 +100,12 @@ impl Node {
         match &self.shape {
             Shape::Slice(element) | Shape::Array(element, _) => vec![linked(element)],
             Shape::Map(key, element) => vec![linked(key), linked(element)],
-            Shape::Struct { fields, .. } => fields
-                .get()
-                .into_iter()
-                .flatten()
-                .map(|field| field.node)
-                .collect(),
-            Shape::Interface { variants, .. } => variants
-                .get()
-                .into_iter()
-                .flatten()
-                .map(|variant| variant.node)
-                .collect(),
+            Shape::Struct { fields, .. } => {
+                fields.get().into_iter().flatten().map(|field| field.node).collect()
+            }
+            Shape::Interface { variants, .. } => {
+                variants.get().into_iter().flatten().map(|variant| variant.node).collect()
+            }
             _ => Vec::new(),
         }
     }
@@ -123,96 +113,51 @@ impl Node {
     /// The whole message that tells a peer what this type is.
     pub(crate) fn definition(&self) -> &[u8] {
         self.definition.get_or_init(|| {
-            let mut body = Vec::new();
-            put_int(&mut body, -i64::from(self.id));
-            self.put_wire_type(&mut body);
             let mut message = Vec::new();
-            put_bytes(&mut message, &body);
+            if let Some(form) = self.form() {
+                Definition { id: self.id, name: self.name().into(), form }.put(&mut message);
+            }
             message.into()
         })
     }
 
-    fn put_wire_type(&self, out: &mut Vec<u8>) {
+    /// The name of a struct, an interface or a marshaler; empty for others.
+    pub(crate) fn name(&self) -> &str {
         match &self.shape {
-            Shape::Array(element, len) => {
-                self.put_common(out, 1, "");
-                out.push(1);
-                put_int(out, linked(element).id.into());
-                if *len > 0 {
-                    out.push(1);
-                    put_int(out, *len as i64);
-                }
-            }
-            Shape::Slice(element) => {
-                self.put_common(out, 2, "");
-                out.push(1);
-                put_int(out, linked(element).id.into());
-            }
-            Shape::Struct { name, fields } => {
-                self.put_common(out, 3, name);
-                let fields = fields.get().map(|fields| &**fields).unwrap_or_default();
-                if !fields.is_empty() {
-                    out.push(1);
-                    put_uint(out, fields.len() as u64);
-                }
-                for field in fields {
-                    out.push(1);
-                    put_bytes(out, field.go.as_bytes());
-                    out.push(1);
-                    put_int(out, field.node.id.into());
-                    out.push(0);
-                }
-            }
-            Shape::Map(key, element) => {
-                self.put_common(out, 4, "");
-                out.push(1);
-                put_int(out, linked(key).id.into());
-                out.push(1);
-                put_int(out, linked(element).id.into());
-            }
-            Shape::Opaque { marshaler, name } => {
-                let kind = match marshaler {
-                    Marshaler::Gob => 5,
-                    Marshaler::Binary => 6,
-                    Marshaler::Text => 7,
-                };
-                self.put_common(out, kind, name);
-            }
-            _ => {}
+            Shape::Struct { name, .. } | Shape::Interface { name, .. } => name,
+            Shape::Opaque { name, .. } => name,
+            _ => "",
         }
-        out.extend_from_slice(&[0, 0]);
     }
 
-    /// Which field of `wireType` is set, and the name and id that all of them begin with.
-    fn put_common(&self, out: &mut Vec<u8>, kind: u8, name: &str) {
-        out.extend_from_slice(&[kind, 1]);
-        if name.is_empty() {
-            out.push(2);
-        } else {
-            out.push(1);
-            put_bytes(out, name.as_bytes());
-            out.push(1);
-        }
-        put_int(out, self.id.into());
-        out.push(0);
+    fn form(&self) -> Option<Form> {
+        Some(match &self.shape {
+            Shape::Array(element, len) => Form::Array(linked(element).id, *len as u64),
+            Shape::Slice(element) => Form::Slice(linked(element).id),
+            Shape::Map(key, element) => Form::Map(linked(key).id, linked(element).id),
+            Shape::Struct { fields, .. } => {
+                let fields = fields.get().into_iter().flatten();
+                Form::Struct(
+                    fields
+                        .map(|field| FieldDefinition { name: field.go.as_str().into(), id: field.node.id })
+                        .collect(),
+                )
+            }
+            Shape::Opaque { marshaler, .. } => Form::Opaque(*marshaler),
+            _ => return None,
+        })
     }
 }
 
 // A type may contain itself, so only its name is shown.
 impl fmt::Debug for Node {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.shape {
-            Shape::Struct { name, .. } | Shape::Interface { name, .. } => {
-                write!(out, "{name} (id {})", self.id)
-            }
-            _ => write!(out, "id {}", self.id),
-        }
+        write!(out, "{} (id {})", self.name(), self.id)
     }
 }
 
 pub(crate) fn linked(link: &Link) -> &'static Node {
-    link.get()
-        .expect("a node is linked before its plan is handed out")
+    link.get().expect("a node is linked before its plan is handed out")
 }
 
 /// The nodes that exist, by what makes two of them the same type.
@@ -304,10 +249,7 @@ impl Registry {
 
     pub(crate) fn empty_struct(&mut self, name: &str) -> &'static Node {
         self.structural(Structural::Empty(name.to_owned()), || {
-            Node::defined(Shape::Struct {
-                name: name.to_owned(),
-                fields: OnceLock::from(Box::default()),
-            })
+            Node::defined(Shape::Struct { name: name.to_owned(), fields: OnceLock::from(Box::default()) })
         })
     }
 
@@ -326,11 +268,7 @@ impl Registry {
         self.structural(Structural::Map(address(key), address(element)), make)
     }
 
-    fn structural(
-        &mut self,
-        key: Structural,
-        make: impl FnOnce() -> &'static Node,
-    ) -> &'static Node {
+    fn structural(&mut self, key: Structural, make: impl FnOnce() -> &'static Node) -> &'static Node {
         self.structural.entry(key).or_insert_with(make)
     }
 }

@@ -67,13 +67,7 @@ pub(crate) enum Stop {
 impl Skim {
     /// A walk over a value of type `ty`, what stands before it at the top already read.
     pub(crate) fn new(ty: Ty, steps: u64, zero_size: usize, depth: usize) -> Self {
-        Self {
-            open: Vec::new(),
-            next: Next::Value(ty),
-            steps,
-            zero_size,
-            depth,
-        }
+        Self { open: Vec::new(), next: Next::Value(ty), steps, zero_size, depth }
     }
 
     /// Walks on until the value is over or something is needed.
@@ -135,10 +129,7 @@ impl Skim {
     fn charge(&mut self, is_zero_size: bool) -> Result<()> {
         self.steps = self.steps.checked_sub(1).ok_or_else(too_many_steps)?;
         if is_zero_size {
-            self.zero_size = self
-                .zero_size
-                .checked_sub(1)
-                .ok_or_else(too_many_zero_size)?;
+            self.zero_size = self.zero_size.checked_sub(1).ok_or_else(too_many_zero_size)?;
         }
         Ok(())
     }
@@ -175,18 +166,14 @@ impl Skim {
         let open = match (&wire.definition.form, wire.parts()) {
             (Form::Opaque(_), _) => return body.bytes().map(drop),
             (Form::Struct(_), _) => Open::Struct { ty, number: 0 },
-            (Form::Slice(_), [element]) => Open::Elements {
-                ty: *element,
-                left: body.count()?,
-            },
-            (Form::Array(_, len), [element]) => Open::Elements {
-                ty: *element,
-                left: array_count(body, *len)?,
-            },
+            (Form::Slice(_), [element]) => Open::Elements { ty: *element, left: count(types, ty, body)? },
+            (Form::Array(_, len), [element]) => {
+                Open::Elements { ty: *element, left: array_count(count(types, ty, body)?, *len)? }
+            }
             (Form::Map(..), [key, element]) => Open::Entries {
                 key: *key,
                 element: *element,
-                left: body.count()?.saturating_mul(2),
+                left: count(types, ty, body)?.saturating_mul(2),
             },
             _ => return Err(Error::damaged("a value of a type that was not admitted")),
         };
@@ -224,14 +211,17 @@ fn take_one(left: &mut usize) -> bool {
     is_one
 }
 
+/// A count of elements. Those of a type that can hold an interface may go on in messages that are not there yet: each
+/// is still to be found, and nothing is made for the count.
+fn count(types: &Types, ty: Ty, body: &mut Cursor<'_>) -> Result<usize> {
+    body.count(if types.reaches_interface(ty) { usize::MAX } else { 0 })
+}
+
 /// The count that an array carries although its type has it already.
 #[inline]
-pub(crate) fn array_count(body: &mut Cursor<'_>, len: u64) -> Result<usize> {
-    let count = body.count()?;
+pub(crate) fn array_count(count: usize, len: u64) -> Result<usize> {
     if count as u64 != len {
-        return Err(Error::damaged(format!(
-            "an array of {len} comes with {count} elements"
-        )));
+        return Err(Error::damaged(format!("an array of {len} comes with {count} elements")));
     }
     Ok(count)
 }

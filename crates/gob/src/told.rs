@@ -25,11 +25,7 @@ impl Told {
     #[must_use]
     #[inline]
     pub fn covers(&self, plan: &Plan) -> bool {
-        plan.bits().iter().all(|(word, mask)| {
-            self.words
-                .get(*word)
-                .is_some_and(|told| told & mask == *mask)
-        })
+        plan.bits().iter().all(|(word, mask)| self.words.get(*word).is_some_and(|told| told & mask == *mask))
     }
 
     /// Appends the definitions of `plan` that the peer has not been sent, and counts them as sent.

@@ -25,10 +25,7 @@ pub(crate) fn long_uint(value: u64) -> ([u8; 9], usize) {
     let count = 8 - zeros as usize;
     let mut bytes = [0; 9];
     let [head, tail @ ..] = &mut bytes;
-    (*head, *tail) = (
-        (count as u8).wrapping_neg(),
-        (value << (8 * zeros)).to_be_bytes(),
-    );
+    (*head, *tail) = ((count as u8).wrapping_neg(), (value << (8 * zeros)).to_be_bytes());
     (bytes, count + 1)
 }
 
@@ -78,43 +75,48 @@ impl<'de> Cursor<'de> {
     /// # Errors
     ///
     /// Where the bytes end, and where a length byte claims more than eight bytes.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn uint(&mut self) -> Result<u64> {
-        match self.rest {
-            [small @ 0..=127, rest @ ..] => {
+        // Mostly nine bytes are there to be read at once.
+        if let [head, eight @ ..] = self.rest
+            && let Some(eight) = eight.first_chunk::<8>()
+        {
+            let count = usize::from(head.wrapping_neg());
+            let (value, len) = match head {
+                0..=127 => (u64::from(*head), 1),
+                _ => (u64::from_be_bytes(*eight) >> (64_usize.wrapping_sub(8 * count) & 63), count + 1),
+            };
+            if len <= 9
+                && let Some(rest) = self.rest.get(len..)
+            {
                 self.rest = rest;
-                Ok(u64::from(*small))
+                return Ok(value);
             }
-            _ => self.long_uint(),
         }
+        self.last_uint()
     }
 
-    #[inline]
-    fn long_uint(&mut self) -> Result<u64> {
-        let Some((head, tail)) = self.rest.split_first() else {
-            return Err(Error::eof());
-        };
+    /// An unsigned integer near the end of a message, or a damaged one.
+    #[inline(never)]
+    fn last_uint(&mut self) -> Result<u64> {
+        let Some((head, tail)) = self.rest.split_first() else { return Err(Error::eof()) };
+        if *head < 128 {
+            self.rest = tail;
+            return Ok(u64::from(*head));
+        }
         let count = usize::from(head.wrapping_neg());
-        if !(1..=8).contains(&count) {
+        if count > 8 {
             return Err(Error::damaged(format!(
                 "encoded unsigned integer out of range: a length byte of {head:#04x}, expected f8 to ff"
             )));
         }
-        let Some((bytes, rest)) = tail.split_at_checked(count) else {
-            return Err(Error::eof());
-        };
+        let Some((bytes, rest)) = tail.split_at_checked(count) else { return Err(Error::eof()) };
         self.rest = rest;
-        // Mostly eight bytes are there to be read at once.
-        Ok(match tail.first_chunk::<8>() {
-            Some(eight) => u64::from_be_bytes(*eight) >> (64 - 8 * count),
-            None => bytes
-                .iter()
-                .fold(0, |sum, byte| sum << 8 | u64::from(*byte)),
-        })
+        Ok(bytes.iter().fold(0, |sum, byte| sum << 8 | u64::from(*byte)))
     }
 
     /// The next signed integer.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn int(&mut self) -> Result<i64> {
         let bits = self.uint()?;
         Ok((bits >> 1) as i64 ^ -((bits & 1) as i64))
@@ -130,9 +132,7 @@ impl<'de> Cursor<'de> {
     #[inline]
     pub(crate) fn bytes(&mut self) -> Result<&'de [u8]> {
         let len = self.uint()?;
-        let taken = usize::try_from(len)
-            .ok()
-            .and_then(|len| self.rest.split_at_checked(len));
+        let taken = usize::try_from(len).ok().and_then(|len| self.rest.split_at_checked(len));
         let Some((bytes, rest)) = taken else {
             return Err(too_long(len, self.rest.len()));
         };
@@ -140,33 +140,35 @@ impl<'de> Cursor<'de> {
         Ok(bytes)
     }
 
-    /// A count of elements, each of which takes at least a byte of what is left.
+    /// A count of elements, each of which takes at least a byte of what is left here and of the `further` bytes of
+    /// other messages.
     #[inline]
-    pub(crate) fn count(&mut self) -> Result<usize> {
+    pub(crate) fn count(&mut self, further: usize) -> Result<usize> {
         let count = self.uint()?;
+        let left = self.rest.len().saturating_add(further);
         match usize::try_from(count) {
-            Ok(count) if count <= self.rest.len() => Ok(count),
-            _ => Err(Error::damaged(format!(
-                "{count} elements are claimed, {} bytes are left",
-                self.rest.len()
-            ))),
+            Ok(count) if count <= left => Ok(count),
+            _ => Err(too_many(count, left)),
         }
     }
 
     /// How far the next field of a struct is from the one before; 0 at its end, which the end of the message also is.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn delta(&mut self) -> Result<u64> {
-        if self.rest.is_empty() {
-            Ok(0)
-        } else {
-            self.uint()
+        if let [small @ 0..=127, rest @ ..] = self.rest {
+            self.rest = rest;
+            return Ok(u64::from(*small));
         }
+        if self.rest.is_empty() { Ok(0) } else { self.uint() }
     }
 }
 
 #[cold]
+fn too_many(count: u64, left: usize) -> Error {
+    Error::damaged(format!("{count} elements are claimed, {left} bytes are left"))
+}
+
+#[cold]
 fn too_long(len: u64, left: usize) -> Error {
-    Error::damaged(format!(
-        "a length of {len} is claimed, {left} bytes are left"
-    ))
+    Error::damaged(format!("a length of {len} is claimed, {left} bytes are left"))
 }

@@ -15,10 +15,7 @@ struct Point {
 
 fn comes_back<T: Serialize + for<'de> Deserialize<'de> + PartialEq + Debug>(value: T) {
     let bytes = to_vec(&value).unwrap();
-    assert_eq!(
-        from_slice::<T>(&bytes).unwrap_or_else(|error| panic!("{value:?}: {error}")),
-        value
-    );
+    assert_eq!(from_slice::<T>(&bytes).unwrap_or_else(|error| panic!("{value:?}: {error}")), value);
 }
 
 #[derive(Serialize, Deserialize, Debug, PartialEq, Clone)]
@@ -59,27 +56,10 @@ fn what_is_written_is_read() {
     comes_back((Point { x: 1, y: 2 }, Point { x: 3, y: 4 }));
     comes_back(BTreeMap::from([("a".to_owned(), Point { x: 1, y: 2 })]));
     comes_back(HashMap::from([(1_u8, vec!['a', 'b'])]));
-    comes_back(Shape::Many(vec![
-        Shape::Int(0),
-        Shape::Nothing,
-        Shape::Point(Point { x: 5, y: 6 }),
-    ]));
-    comes_back(Shape::Corner {
-        at: Point { x: 1, y: 1 },
-        name: "n".into(),
-    });
-    let leaf = |value| {
-        Some(Box::new(Bin {
-            left: None,
-            right: None,
-            value,
-        }))
-    };
-    comes_back(Bin {
-        left: leaf(1),
-        right: leaf(0),
-        value: 2,
-    });
+    comes_back(Shape::Many(vec![Shape::Int(0), Shape::Nothing, Shape::Point(Point { x: 5, y: 6 })]));
+    comes_back(Shape::Corner { at: Point { x: 1, y: 1 }, name: "n".into() });
+    let leaf = |value| Some(Box::new(Bin { left: None, right: None, value }));
+    comes_back(Bin { left: leaf(1), right: leaf(0), value: 2 });
     comes_back(Rose(vec![Rose(vec![]), Rose(vec![Rose(vec![])])]));
     comes_back(std::time::Duration::from_millis(1500));
     comes_back(1..5_u32);

@@ -7,9 +7,7 @@ use std::collections::BTreeMap;
 use std::fmt::Debug;
 
 use common::*;
-use ferrywire_gob::{
-    BigInt, BinaryMarshaled, Complex, Encoder, GobEncoded, RawString, SliceDecoder, Time,
-};
+use ferrywire_gob::{BigInt, BinaryMarshaled, Complex, Encoder, GobEncoded, RawString, SliceDecoder, Time};
 use serde::{Deserialize, Serialize};
 
 /// One recorded case: what is read from it must be what is given, and that is written again.
@@ -30,14 +28,9 @@ impl Case<'_> {
     }
 
     /// Where Go wrote what Rust writes another way.
-    fn reads<T: for<'de> Deserialize<'de> + PartialEq + Debug>(
-        &mut self,
-        expected: &T,
-    ) -> &mut Self {
-        let found: T = self
-            .decoder
-            .decode()
-            .unwrap_or_else(|error| panic!("{}: {expected:?}: {error}", self.name));
+    fn reads<T: for<'de> Deserialize<'de> + PartialEq + Debug>(&mut self, expected: &T) -> &mut Self {
+        let found: T =
+            self.decoder.decode().unwrap_or_else(|error| panic!("{}: {expected:?}: {error}", self.name));
         // NaN is not equal to itself.
         assert!(
             found == *expected || format!("{found:?}") == format!("{expected:?}"),
@@ -50,45 +43,21 @@ impl Case<'_> {
 
 /// Cases whose bytes differ from Go's by more than ids, and why.
 const WRITTEN_OTHERWISE: [(&str, &str); 12] = [
-    (
-        "10-allzero",
-        "the types that the interface can hold are defined before the value",
-    ),
-    (
-        "16-iface-basic",
-        "the types that the interface can hold are defined before the value",
-    ),
-    (
-        "17-iface-struct",
-        "the types that the interface can hold are defined before the value",
-    ),
-    (
-        "18-iface-nested",
-        "the types that the interface can hold are defined before the value",
-    ),
+    ("10-allzero", "the types that the interface can hold are defined before the value"),
+    ("16-iface-basic", "the types that the interface can hold are defined before the value"),
+    ("17-iface-struct", "the types that the interface can hold are defined before the value"),
+    ("18-iface-nested", "the types that the interface can hold are defined before the value"),
     ("19-iface-ptr", "registered by another name"),
-    (
-        "20-toplevel-iface",
-        "the types that the interface can hold are defined before the value",
-    ),
+    ("20-toplevel-iface", "the types that the interface can hold are defined before the value"),
     ("25-gobencoders", "Go names its marshaler types GE and BM"),
     ("29-errors", "no value is written"),
-    (
-        "30-bigint-url-ip",
-        "Go also defines what a URL is made of, which it never uses",
-    ),
+    ("30-bigint-url-ip", "Go also defines what a URL is made of, which it never uses"),
     (
         "31-gobencoder-empty-nonnil",
         "Go names its marshaler type GESlice; an empty one that is not nil is sent by Go 1.27",
     ),
-    (
-        "32-map-of-iface",
-        "the types that the interface can hold are defined before the value",
-    ),
-    (
-        "33-err-midstream",
-        "the types that the interface can hold are defined before the value",
-    ),
+    ("32-map-of-iface", "the types that the interface can hold are defined before the value"),
+    ("33-err-midstream", "the types that the interface can hold are defined before the value"),
 ];
 
 #[test]
@@ -100,21 +69,13 @@ fn all_35_recorded_encode_cases_are_read_and_written_alike() {
         let mut check = |name: &'static str, values: &dyn Fn(&mut Case<'_>)| {
             met += 1;
             let stream = written[name].stream();
-            let mut case = Case {
-                name,
-                decoder: SliceDecoder::new(&stream),
-                encoder: Encoder::new(Vec::new()),
-            };
+            let mut case =
+                Case { name, decoder: SliceDecoder::new(&stream), encoder: Encoder::new(Vec::new()) };
             values(&mut case);
             assert_eq!(case.decoder.rest(), [], "{name}: all is read");
             let ours = case.encoder.into_inner();
             let is_other = WRITTEN_OTHERWISE.iter().any(|(other, _)| *other == name);
-            assert_eq!(
-                normal_form(&ours) != normal_form(&stream),
-                is_other,
-                "{file} {name}: {}",
-                hex(&ours)
-            );
+            assert_eq!(normal_form(&ours) != normal_form(&stream), is_other, "{file} {name}: {}", hex(&ours));
         };
         check("01-int7", &|case| {
             for number in [7, 0, -1, 63, 64, -129, i64::MAX, i64::MIN] {
@@ -126,42 +87,35 @@ fn all_35_recorded_encode_cases_are_read_and_written_alike() {
                 case.holds(number);
             }
         });
-        check("03-bool", &|case| drop(case.holds(true).holds(false)));
+        check("03-bool", &|case| {
+            case.holds(true).holds(false);
+        });
         check("04-float", &|case| {
             for number in [17.0, 0.0, -0.0, 1.0 / 3.0, f64::INFINITY] {
                 case.holds(number);
             }
             // Go's NaN has another payload than Rust's.
-            case.holds(f64::from_bits(0x7ff8_0000_0000_0001))
-                .holds(0.1_f32)
-                .holds(f64::from_bits(1));
+            case.holds(f64::from_bits(0x7ff8_0000_0000_0001)).holds(0.1_f32).holds(f64::from_bits(1));
         });
         check("05-complex", &|case| {
-            case.holds(Complex { re: 1.0, im: -2.0 })
-                .holds(Complex::default());
+            case.holds(Complex { re: 1.0, im: -2.0 }).holds(Complex::default());
         });
         check("06-string", &|case| {
             case.holds("hello".to_owned()).holds(String::new());
             case.holds(RawString(vec![0xff])).holds("a".repeat(128));
         });
         check("07-bytes", &|case| {
-            drop(
-                case.holds(vec![1_u8, 2, 255])
-                    .holds(Vec::<u8>::new())
-                    .holds(Vec::<u8>::new()),
-            )
+            case.holds(vec![1_u8, 2, 255]).holds(Vec::<u8>::new()).holds(Vec::<u8>::new());
         });
         check("08-point", &|case| {
-            drop(
-                case.holds(point(22, 33))
-                    .holds(point(0, 0))
-                    .holds(point(0, 1)),
-            )
+            case.holds(point(22, 33)).holds(point(0, 0)).holds(point(0, 1));
         });
         check("09-emptystruct", &|case| {
-            drop(case.holds(()).holds(Empty {}).holds(()))
+            case.holds(()).holds(Empty {}).holds(());
         });
-        check("10-allzero", &|case| drop(case.holds(AllZero::default())));
+        check("10-allzero", &|case| {
+            case.holds(AllZero::default());
+        });
         check("11-nested", &|case| {
             case.holds(Outer {
                 name: "n".into(),
@@ -178,120 +132,64 @@ fn all_35_recorded_encode_cases_are_read_and_written_alike() {
             case.holds(Vec::<i64>::new()).holds(Vec::<i64>::new());
         });
         check("13-array", &|case| {
-            case.holds([1_i64, 0, 2])
-                .holds([String::new(), "x".to_owned()])
-                .holds([1_u8, 127, 128, 255]);
+            case.holds([1_i64, 0, 2]).holds([String::new(), "x".to_owned()]).holds([1_u8, 127, 128, 255]);
         });
         check("14-map", &|case| {
             case.holds(BTreeMap::from([("a".to_owned(), 1_i64)]));
-            case.holds(BTreeMap::<String, i64>::new())
-                .holds(BTreeMap::<String, i64>::new());
+            case.holds(BTreeMap::<String, i64>::new()).holds(BTreeMap::<String, i64>::new());
             case.holds(BTreeMap::from([(0_i64, false)]));
         });
         check("15-recursive", &|case| {
-            case.holds(Rec {
-                v: 1,
-                next: Some(Box::new(Rec { v: 2, next: None })),
-            });
+            case.holds(Rec { v: 1, next: Some(Box::new(Rec { v: 2, next: None })) });
         });
         check("16-iface-basic", &|case| {
-            let values = [
-                Some(Any::Int(42)),
-                Some(Any::String("s".into())),
-                None,
-                Some(Any::Bytes(vec![9])),
-            ];
+            let values = [Some(Any::Int(42)), Some(Any::String("s".into())), None, Some(Any::Bytes(vec![9]))];
             for v in values {
                 case.holds(Iface { a: 1, v, b: 2 });
             }
-            case.holds(Iface {
-                a: 0,
-                v: Some(Any::Int8(0)),
-                b: 0,
-            });
+            case.holds(Iface { a: 0, v: Some(Any::Int8(0)), b: 0 });
         });
         check("17-iface-struct", &|case| {
-            case.holds(Iface {
-                a: 1,
-                v: Some(inner("q")),
-                b: 2,
-            })
-            .holds(Iface {
+            case.holds(Iface { a: 1, v: Some(inner("q")), b: 2 }).holds(Iface {
                 a: 1,
                 v: Some(inner("r")),
                 b: 2,
             });
         });
         check("18-iface-nested", &|case| {
-            let v = Some(Any::Wrap(Box::new(Wrap {
-                z: Some(inner("q")),
-            })));
+            let v = Some(Any::Wrap(Box::new(Wrap { z: Some(inner("q")) })));
             case.holds(Iface { a: 1, v, b: 2 });
         });
         check("19-iface-ptr", &|case| {
-            case.holds(Iface {
-                a: 1,
-                v: Some(inner("q")),
-                b: 2,
-            })
-            .holds(Iface {
+            case.holds(Iface { a: 1, v: Some(inner("q")), b: 2 }).holds(Iface {
                 a: 1,
                 v: Some(inner("q")),
                 b: 2,
             });
         });
         check("20-toplevel-iface", &|case| {
-            drop(case.holds(Any::Int(5)).holds(5_i64))
+            case.holds(Any::Int(5)).holds(5_i64);
         });
         check("21-embedded", &|case| {
-            drop(
-                case.holds(Emb {
-                    point: point(1, 2),
-                    z: 3,
-                })
-                .holds(EmbHidden { z: 3 }),
-            )
+            case.holds(Emb { point: point(1, 2), z: 3 }).holds(EmbHidden { z: 3 });
         });
-        check("22-mixed", &|case| drop(case.holds(Mixed { a: 1, e: 5 })));
+        check("22-mixed", &|case| {
+            case.holds(Mixed { a: 1, e: 5 });
+        });
         check("23-time", &|case| {
             let zoned = |offset: i64| Time {
                 unix_secs: 1_704_164_645 - offset,
                 nanos: 6,
                 offset_secs: Some(offset as i32),
             };
-            case.holds(WithTime {
-                a: 1,
-                t: Time {
-                    unix_secs: 0,
-                    nanos: 5,
-                    offset_secs: None,
-                },
-                b: 2,
-            });
-            case.holds(WithTime {
-                a: 1,
-                t: Time::default(),
-                b: 2,
-            });
-            case.holds(WithTime {
-                a: 1,
-                t: zoned(3600),
-                b: 2,
-            });
+            case.holds(WithTime { a: 1, t: Time { unix_secs: 0, nanos: 5, offset_secs: None }, b: 2 });
+            case.holds(WithTime { a: 1, t: Time::default(), b: 2 });
+            case.holds(WithTime { a: 1, t: zoned(3600), b: 2 });
             case.holds(Time::default());
-            case.holds(WithTime {
-                a: 1,
-                t: zoned(3601),
-                b: 2,
-            });
+            case.holds(WithTime { a: 1, t: zoned(3601), b: 2 });
         });
         check("24-bytesish", &|case| {
-            case.holds(Bs {
-                a: vec![1],
-                b: vec![2, 200],
-                c: [1, 2, 200],
-                d: [0; 3],
-            });
+            case.holds(Bs { a: vec![1], b: vec![2, 200], c: [1, 2, 200], d: [0; 3] });
         });
         check("25-gobencoders", &|case| {
             case.holds(Ext {
@@ -304,18 +202,11 @@ fn all_35_recorded_encode_cases_are_read_and_written_alike() {
                 b: BinaryMarshaled::default(),
                 t: Tm { s: String::new() },
             });
-            case.holds(GobEncoded(b"<>".into()))
-                .holds(BinaryMarshaled(b"[]".into()));
+            case.holds(GobEncoded(b"<>".into())).holds(BinaryMarshaled(b"[]".into()));
         });
         check("26-rpc-request", &|case| {
-            let request = |seq| Request {
-                service_method: "Arith.Multiply".into(),
-                seq,
-            };
-            case.holds(request(0))
-                .holds(point(7, 8))
-                .holds(request(1))
-                .holds(point(1, 2));
+            let request = |seq| Request { service_method: "Arith.Multiply".into(), seq };
+            case.holds(request(0)).holds(point(7, 8)).holds(request(1)).holds(point(1, 2));
         });
         check("27-rpc-response", &|case| {
             let response = |method: &str, seq, error: &str| Response {
@@ -324,52 +215,28 @@ fn all_35_recorded_encode_cases_are_read_and_written_alike() {
                 error: error.into(),
             };
             case.holds(response("Arith.Multiply", 0, "")).holds(56_i64);
-            case.holds(response("Arith.X", 1, "rpc: can't find method Arith.X"))
-                .holds(());
+            case.holds(response("Arith.X", 1, "rpc: can't find method Arith.X")).holds(());
         });
         check("28-ptrs", &|case| {
             // A pointer to zero comes back nil from a field, not from a slice.
             let d = vec![Some(1), Some(0)];
-            case.holds(Ptrs {
-                a: None,
-                b: Some(Some(1)),
-                c: Some(point(0, 0)),
-                d,
-            });
-            case.holds(Ptrs {
-                a: None,
-                b: None,
-                c: None,
-                d: vec![],
-            });
+            case.holds(Ptrs { a: None, b: Some(Some(1)), c: Some(point(0, 0)), d });
+            case.holds(Ptrs { a: None, b: None, c: None, d: vec![] });
         });
         check("29-errors", &|case| {
             let nothing = case.decoder.decode::<Point>().unwrap_err();
-            assert_eq!(
-                nothing.kind(),
-                ferrywire_gob::ErrorKind::Eof,
-                "definitions were written, no value"
-            );
+            assert_eq!(nothing.kind(), ferrywire_gob::ErrorKind::Eof, "definitions were written, no value");
         });
         check("30-bigint-url-ip", &|case| {
-            case.holds(BigInt {
-                is_negative: true,
-                magnitude: vec![1, 2],
-            });
+            case.holds(BigInt { is_negative: true, magnitude: vec![1, 2] });
             case.holds(BinaryMarshaled(b"http://a/b".into()));
             case.holds(vec![0_u8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 255, 255, 1, 2, 3, 4]);
             case.holds(std::time::Duration::from_secs(1));
         });
         check("31-gobencoder-empty-nonnil", &|case| {
-            let empty = if file == "gob-go1.19.txt" {
-                &b""[..]
-            } else {
-                b"n=0"
-            };
+            let empty = if file == "gob-go1.19.txt" { &b""[..] } else { b"n=0" };
             for blob in [&b""[..], empty, b"n=1"] {
-                case.holds(HasGes {
-                    g: GobEncoded(blob.into()),
-                });
+                case.holds(HasGes { g: GobEncoded(blob.into()) });
             }
         });
         check("32-map-of-iface", &|case| {
@@ -378,26 +245,15 @@ fn all_35_recorded_encode_cases_are_read_and_written_alike() {
             case.reads(&vec![Some(inner("x")), None, Some(inner("y"))]);
         });
         check("33-err-midstream", &|case| {
-            case.holds(point(1, 2)).holds(point(3, 4)).reads(&Iface {
-                a: 1,
-                v: Some(Any::Int(7)),
-                b: 2,
-            });
+            case.holds(point(1, 2)).holds(point(3, 4)).reads(&Iface { a: 1, v: Some(Any::Int(7)), b: 2 });
         });
         check("34-slice-of-slices", &|case| {
             case.holds(vec![vec![1_i64], vec![], vec![]]);
             case.holds(BTreeMap::from([("a".to_owned(), vec!["b".to_owned()])]));
-            case.holds(vec![
-                BTreeMap::new(),
-                BTreeMap::from([("z".to_owned(), 0_i64)]),
-            ]);
+            case.holds(vec![BTreeMap::new(), BTreeMap::from([("z".to_owned(), 0_i64)])]);
         });
         check("35-typealias", &|case| {
-            drop(
-                case.holds(A { x: 1, y: 2 })
-                    .holds(point(1, 2))
-                    .holds(A { x: 3, y: 4 }),
-            )
+            case.holds(A { x: 1, y: 2 }).holds(point(1, 2)).holds(A { x: 3, y: 4 });
         });
         assert_eq!(met, 35, "every case is tested");
     }
@@ -484,12 +340,7 @@ fn uint(bytes: &[u8]) -> (u64, &[u8]) {
         return (bytes[0].into(), &bytes[1..]);
     }
     let (number, rest) = bytes[1..].split_at(256 - bytes[0] as usize);
-    (
-        number
-            .iter()
-            .fold(0, |sum, byte| sum << 8 | u64::from(*byte)),
-        rest,
-    )
+    (number.iter().fold(0, |sum, byte| sum << 8 | u64::from(*byte)), rest)
 }
 
 fn int(bytes: &[u8]) -> (i64, &[u8]) {

@@ -4,8 +4,7 @@ use std::any::TypeId;
 
 use serde::de::value::{BorrowedStrDeserializer, StrDeserializer, StringDeserializer};
 use serde::de::{
-    DeserializeSeed, Deserializer, EnumAccess, IntoDeserializer, MapAccess, SeqAccess,
-    VariantAccess, Visitor,
+    DeserializeSeed, Deserializer, EnumAccess, IntoDeserializer, MapAccess, SeqAccess, VariantAccess, Visitor,
 };
 
 use crate::error::{Error, Result};
@@ -35,14 +34,7 @@ impl<'a, 't, 'de> Elements<'a, 't, 'de> {
         visitor: TypeId,
     ) -> Self {
         let sizes = Sizes::new(wire, visitor, input.types.limits.first_capacity_max);
-        Self {
-            input,
-            sizes,
-            ty,
-            count,
-            left: count,
-            present,
-        }
+        Self { input, sizes, ty, count, left: count, present }
     }
 
     /// Leaves out what the visitor did not ask for.
@@ -58,9 +50,7 @@ impl<'a, 't, 'de> Elements<'a, 't, 'de> {
     #[cold]
     fn inside(&self, error: Error) -> Error {
         let offset = self.input.offset();
-        error
-            .at_byte(offset)
-            .inside(&format!("[{}]", self.count - self.left - 1))
+        error.at_byte(offset).inside(&format!("[{}]", self.count - self.left - 1))
     }
 }
 
@@ -78,9 +68,7 @@ impl<'de> SeqAccess<'de> for &mut Elements<'_, '_, 'de> {
         }
         self.sizes.learn(size_of::<S::Value>());
         let element = Read::field(self.input, self.ty, self.present);
-        seed.deserialize(element)
-            .map(Some)
-            .map_err(|error| self.inside(error))
+        seed.deserialize(element).map(Some).map_err(|error| self.inside(error))
     }
 
     fn size_hint(&self) -> Option<usize> {
@@ -99,12 +87,7 @@ struct Sizes<'t> {
 impl<'t> Sizes<'t> {
     fn new(wire: Option<&'t Wire>, visitor: TypeId, capacity_max: usize) -> Self {
         let known = wire.and_then(|wire| wire.element_sizes.find(|(key, _)| *key == visitor));
-        Self {
-            wire,
-            visitor,
-            element: known.map_or(0, |(_, size)| *size),
-            capacity_max,
-        }
+        Self { wire, visitor, element: known.map_or(0, |(_, size)| *size), capacity_max }
     }
 
     /// Remembers the size at the first element that this receiver ever reads.
@@ -125,10 +108,7 @@ impl<'t> Sizes<'t> {
 
     /// How many of `count` elements may be given room at once; none until their size is known.
     fn hint(&self, count: usize) -> usize {
-        self.capacity_max
-            .checked_div(self.element)
-            .unwrap_or(0)
-            .min(count)
+        self.capacity_max.checked_div(self.element).unwrap_or(0).min(count)
     }
 }
 
@@ -140,10 +120,7 @@ pub(super) struct Bytes<'de> {
 
 impl<'de> Bytes<'de> {
     pub(super) fn new(bytes: &'de [u8], capacity_max: usize) -> Self {
-        Self {
-            rest: bytes.iter(),
-            capacity_max,
-        }
+        Self { rest: bytes.iter(), capacity_max }
     }
 }
 
@@ -179,18 +156,12 @@ impl<'de> Deserializer<'de> for Byte {
         visitor.visit_some(self)
     }
 
-    fn deserialize_newtype_struct<V: Visitor<'de>>(
-        self,
-        _: &'static str,
-        visitor: V,
-    ) -> Result<V::Value> {
+    fn deserialize_newtype_struct<V: Visitor<'de>>(self, _: &'static str, visitor: V) -> Result<V::Value> {
         visitor.visit_newtype_struct(self)
     }
 
     fn deserialize_any<V: Visitor<'de>>(self, _: V) -> Result<V::Value> {
-        Err(Error::mismatch(
-            "the sender's type is []byte, expected a slice of something else",
-        ))
+        Err(Error::mismatch("the sender's type is []byte, expected a slice of something else"))
     }
 
     serde::forward_to_deserialize_any! {
@@ -217,13 +188,7 @@ impl<'a, 't, 'de> Entries<'a, 't, 'de> {
         visitor: TypeId,
     ) -> Self {
         let sizes = Sizes::new(Some(wire), visitor, input.types.limits.first_capacity_max);
-        Self {
-            input,
-            sizes,
-            parts,
-            left: count,
-            key_size: 0,
-        }
+        Self { input, sizes, parts, left: count, key_size: 0 }
     }
 
     /// Leaves out what the visitor did not ask for.
@@ -263,11 +228,9 @@ impl<'de> MapAccess<'de> for &mut Entries<'_, '_, 'de> {
 
     fn next_value_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<S::Value> {
         // A table has up to 16 slots for 7 entries, and a byte of its own for each.
-        self.sizes
-            .learn(3 * (self.key_size + size_of::<S::Value>() + 1));
+        self.sizes.learn(3 * (self.key_size + size_of::<S::Value>() + 1));
         let [_, element] = self.parts;
-        seed.deserialize(Read::element(self.input, element))
-            .map_err(|error| self.inside(error, "[value]"))
+        seed.deserialize(Read::element(self.input, element)).map_err(|error| self.inside(error, "[value]"))
     }
 
     fn size_hint(&self) -> Option<usize> {
@@ -282,11 +245,7 @@ const NO_FIELD: Number = Number::MAX;
 /// The number of the first field that is in the value.
 #[inline]
 fn first_field(input: &mut Input<'_, '_>, present: bool) -> Result<Number> {
-    if present {
-        Ok(input.body.delta()?.wrapping_sub(1))
-    } else {
-        Ok(NO_FIELD)
-    }
+    if present { Ok(input.body.delta()?.wrapping_sub(1)) } else { Ok(NO_FIELD) }
 }
 
 /// The number of the field after `last`.
@@ -300,21 +259,12 @@ fn next_field(input: &mut Input<'_, '_>, last: Number) -> Result<Number> {
 
 /// Leaves out the fields that are in the value and come before `wanted`.
 #[inline]
-fn skip_to(
-    input: &mut Input<'_, '_>,
-    wire: &Wire,
-    mut next: Number,
-    wanted: Number,
-) -> Result<Number> {
+fn skip_to(input: &mut Input<'_, '_>, wire: &Wire, mut next: Number, wanted: Number) -> Result<Number> {
     while next < wanted {
-        let part = usize::try_from(next)
-            .ok()
-            .and_then(|at| wire.parts().get(at));
+        let part = usize::try_from(next).ok().and_then(|at| wire.parts().get(at));
         let ty = part.copied().ok_or_else(out_of_bounds)?;
         input.step()?;
-        input
-            .skip(ty)
-            .map_err(|error| field_error(error, input, wire, next))?;
+        input.skip(ty).map_err(|error| field_error(error, input, wire, next))?;
         next = next_field(input, next)?;
     }
     Ok(next)
@@ -351,13 +301,7 @@ impl<'a, 'f, 't, 'de> InOrder<'a, 'f, 't, 'de> {
         present: bool,
     ) -> Result<Self> {
         let next = first_field(input, present)?;
-        Ok(Self {
-            input,
-            wire,
-            pairs: pairs.iter(),
-            untouched: true,
-            next,
-        })
+        Ok(Self { input, wire, pairs: pairs.iter(), untouched: true, next })
     }
 
     /// Whether not one field was asked for.
@@ -368,9 +312,7 @@ impl<'a, 'f, 't, 'de> InOrder<'a, 'f, 't, 'de> {
     #[inline]
     pub(super) fn finish(self) -> Result<()> {
         if !self.pairs.as_slice().is_empty() {
-            return Err(Error::mismatch(
-                "two of the sender's fields go by names of one field",
-            ));
+            return Err(Error::mismatch("two of the sender's fields go by names of one field"));
         }
         if self.next != NO_FIELD {
             skip_to(self.input, self.wire, self.next, NO_FIELD)?;
@@ -485,12 +427,7 @@ impl<'a, 't, 'de, N: Named<'t>> Fields<'a, 't, 'de, N> {
         present: bool,
     ) -> Result<Self> {
         let next = first_field(input, present)?;
-        Ok(Self {
-            input,
-            wire,
-            names,
-            next,
-        })
+        Ok(Self { input, wire, names, next })
     }
 
     /// Leaves out what the visitor did not ask for.
@@ -567,9 +504,7 @@ impl<'de> EnumAccess<'de> for VariantOf<'_, '_, '_, 'de> {
         let name: StrDeserializer<'_, Error> = self.name.into_deserializer();
         let variant = seed.deserialize(name).map_err(|error| {
             let name = crate::error::shown(self.name);
-            Error::mismatch(format!(
-                "name not registered for interface: \"{name}\" ({error})"
-            ))
+            Error::mismatch(format!("name not registered for interface: \"{name}\" ({error})"))
         })?;
         Ok((variant, self))
     }
@@ -595,7 +530,6 @@ impl<'de> VariantAccess<'de> for VariantOf<'_, '_, '_, 'de> {
         fields: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value> {
-        self.content()
-            .deserialize_struct("the variant", fields, visitor)
+        self.content().deserialize_struct("the variant", fields, visitor)
     }
 }

@@ -71,6 +71,12 @@ impl<'t, 'de> Input<'t, 'de> {
         self.len - self.after.len() - self.body.rest.len()
     }
 
+    /// A count of elements, which may go on in the messages after this one.
+    #[inline]
+    pub(crate) fn count(&mut self) -> Result<usize> {
+        self.body.count(self.after.len())
+    }
+
     /// A step's worth of work is done.
     #[inline]
     pub(crate) fn step(&mut self) -> Result<()> {
@@ -85,10 +91,7 @@ impl<'t, 'de> Input<'t, 'de> {
 
     /// Work for several steps is about to be done.
     pub(crate) fn steps(&mut self, count: usize) -> Result<()> {
-        self.steps = self
-            .steps
-            .checked_sub(count as u64)
-            .ok_or_else(skim::too_many_steps)?;
+        self.steps = self.steps.checked_sub(count as u64).ok_or_else(skim::too_many_steps)?;
         Ok(())
     }
 
@@ -96,10 +99,7 @@ impl<'t, 'de> Input<'t, 'de> {
     #[inline]
     pub(crate) fn element(&mut self) -> Result<()> {
         if self.body.rest.is_empty() {
-            self.zero_size = self
-                .zero_size
-                .checked_sub(1)
-                .ok_or_else(skim::too_many_zero_size)?;
+            self.zero_size = self.zero_size.checked_sub(1).ok_or_else(skim::too_many_zero_size)?;
         }
         self.step()
     }

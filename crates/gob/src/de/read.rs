@@ -27,35 +27,17 @@ pub(crate) struct Read<'a, 't, 'de> {
 
 impl<'a, 't, 'de> Read<'a, 't, 'de> {
     pub(crate) fn top(input: &'a mut Input<'t, 'de>, ty: Ty) -> Self {
-        Self {
-            input,
-            ty,
-            present: true,
-            strict: true,
-            compact: false,
-        }
+        Self { input, ty, present: true, strict: true, compact: false }
     }
 
     #[inline]
     pub(super) fn element(input: &'a mut Input<'t, 'de>, ty: Ty) -> Self {
-        Self {
-            input,
-            ty,
-            present: true,
-            strict: false,
-            compact: false,
-        }
+        Self { input, ty, present: true, strict: false, compact: false }
     }
 
     #[inline]
     pub(super) fn field(input: &'a mut Input<'t, 'de>, ty: Ty, present: bool) -> Self {
-        Self {
-            input,
-            ty,
-            present,
-            strict: false,
-            compact: false,
-        }
+        Self { input, ty, present, strict: false, compact: false }
     }
 
     #[inline]
@@ -66,57 +48,35 @@ impl<'a, 't, 'de> Read<'a, 't, 'de> {
     #[cold]
     fn other<T>(&self, expected: &str) -> Result<T> {
         let found = self.input.types.describe(self.ty);
-        Err(Error::mismatch(format!(
-            "the sender's type is {found}, expected {expected}"
-        )))
+        Err(Error::mismatch(format!("the sender's type is {found}, expected {expected}")))
     }
 
     #[inline]
     fn expect(&self, ty: Ty, expected: &'static str) -> Result<()> {
-        if self.ty == ty {
-            Ok(())
-        } else {
-            self.other(expected)
-        }
+        if self.ty == ty { Ok(()) } else { self.other(expected) }
     }
 
-    #[inline]
+    #[inline(always)]
     fn int(&mut self) -> Result<i64> {
         self.expect(Ty::INT, "a signed integer")?;
-        if self.present {
-            self.input.body.int()
-        } else {
-            Ok(0)
-        }
+        if self.present { self.input.body.int() } else { Ok(0) }
     }
 
-    #[inline]
+    #[inline(always)]
     fn uint(&mut self) -> Result<u64> {
         self.expect(Ty::UINT, "an unsigned integer")?;
-        if self.present {
-            self.input.body.uint()
-        } else {
-            Ok(0)
-        }
+        if self.present { self.input.body.uint() } else { Ok(0) }
     }
 
-    #[inline]
+    #[inline(always)]
     fn float(&mut self) -> Result<f64> {
         self.expect(Ty::FLOAT, "a float")?;
-        if self.present {
-            self.input.body.float()
-        } else {
-            Ok(0.0)
-        }
+        if self.present { self.input.body.float() } else { Ok(0.0) }
     }
 
     #[inline]
     fn bytes(&mut self) -> Result<&'de [u8]> {
-        if self.present {
-            self.input.body.bytes()
-        } else {
-            Ok(&[])
-        }
+        if self.present { self.input.body.bytes() } else { Ok(&[]) }
     }
 
     /// A level of elements, entries or fields, made by `visit` and then closed by it.
@@ -172,50 +132,45 @@ impl<'a, 't, 'de> Read<'a, 't, 'de> {
                     // Nobody would see it noted there that names are needed.
                     fit.set_by_name_only();
                     own = fit;
-                    return self.matched_by(wire, &own, receiver, visitor);
+                    &own
                 }
             },
         };
-        self.matched_by(wire, fit, receiver, visitor)
-    }
-
-    #[inline]
-    fn matched_by<V: Visitor<'de>>(
-        self,
-        wire: &'t Wire,
-        fit: &Fit,
-        receiver: &'static str,
-        visitor: V,
-    ) -> Result<V::Value> {
         if self.strict && fit.is_empty(wire.parts().len()) {
-            let found = self.input.types.describe(self.ty);
-            return Err(Error::mismatch(format!(
-                "type mismatch: no fields of {found} matched those of {receiver}"
-            )));
+            return self.nothing_in_common(receiver);
         }
-        let present = self.present;
-        self.inside(|input| {
-            if !fit.is_in_order() {
-                let mut fields = Fields::new(input, wire, ByName::new(&fit.pairs), present)?;
-                let value = visitor.visit_map(&mut fields)?;
-                fields.finish()?;
-                return Ok(value);
-            }
+        let Self { input, present, .. } = self;
+        input.enter()?;
+        let value = if fit.is_in_order() {
             // Without names there is nothing to compare, and nothing to look for twice.
             let mut fields = InOrder::new(input, wire, &fit.pairs, present)?;
             match visitor.visit_seq(&mut fields) {
                 Ok(value) => {
                     fields.finish()?;
-                    Ok(value)
+                    value
                 }
-                Err(error) if fields.is_untouched() && error.kind() == ErrorKind::Refused => {
-                    fit.set_by_name_only();
-                    input.must_retry = true;
-                    Err(error)
+                Err(error) => {
+                    if fields.is_untouched() && error.kind() == ErrorKind::Refused {
+                        fit.set_by_name_only();
+                        input.must_retry = true;
+                    }
+                    return Err(error);
                 }
-                Err(error) => Err(error),
             }
-        })
+        } else {
+            let mut fields = Fields::new(input, wire, ByName::new(&fit.pairs), present)?;
+            let value = visitor.visit_map(&mut fields)?;
+            fields.finish()?;
+            value
+        };
+        input.leave();
+        Ok(value)
+    }
+
+    #[cold]
+    fn nothing_in_common<T>(&self, receiver: &str) -> Result<T> {
+        let found = self.input.types.describe(self.ty);
+        Err(Error::mismatch(format!("type mismatch: no fields of {found} matched those of {receiver}")))
     }
 
     #[cold]
@@ -232,9 +187,7 @@ impl<'a, 't, 'de> Read<'a, 't, 'de> {
     }
 
     fn nil_interface<T>(&self, receiver: &str) -> Result<T> {
-        Err(Error::mismatch(format!(
-            "a nil interface, expected one of {receiver}: use Option<{receiver}>"
-        )))
+        Err(Error::mismatch(format!("a nil interface, expected one of {receiver}: use Option<{receiver}>")))
     }
 }
 
@@ -254,10 +207,7 @@ macro_rules! integers {
 
 #[cold]
 fn out_of_range<T>(found: impl std::fmt::Display, expected: &str) -> Result<T> {
-    Err(Error::new(
-        ErrorKind::OutOfRange,
-        format!("value out of range: {found} for {expected}"),
-    ))
+    Err(Error::new(ErrorKind::OutOfRange, format!("value out of range: {found} for {expected}")))
 }
 
 impl<'de> Deserializer<'de> for Read<'_, '_, 'de> {
@@ -311,16 +261,10 @@ impl<'de> Deserializer<'de> for Read<'_, '_, 'de> {
         match std::str::from_utf8(bytes) {
             Ok(text) => visitor.visit_borrowed_str(text),
             // Go's strings need not be UTF-8; types that know that take bytes.
-            Err(_) => {
-                visitor
-                    .visit_borrowed_bytes(bytes)
-                    .map_err(|error: Error| match error.kind() {
-                        ErrorKind::Refused => {
-                            Error::mismatch("a string that is not UTF-8: use RawString to take it")
-                        }
-                        _ => error,
-                    })
-            }
+            Err(_) => visitor.visit_borrowed_bytes(bytes).map_err(|error: Error| match error.kind() {
+                ErrorKind::Refused => Error::mismatch("a string that is not UTF-8: use RawString to take it"),
+                _ => error,
+            }),
         }
     }
 
@@ -365,11 +309,7 @@ impl<'de> Deserializer<'de> for Read<'_, '_, 'de> {
         visitor.visit_unit()
     }
 
-    fn deserialize_unit_struct<V: Visitor<'de>>(
-        self,
-        _: &'static str,
-        visitor: V,
-    ) -> Result<V::Value> {
+    fn deserialize_unit_struct<V: Visitor<'de>>(self, _: &'static str, visitor: V) -> Result<V::Value> {
         self.deserialize_unit(visitor)
     }
 
@@ -377,11 +317,7 @@ impl<'de> Deserializer<'de> for Read<'_, '_, 'de> {
         self.deserialize_unit(visitor)
     }
 
-    fn deserialize_newtype_struct<V: Visitor<'de>>(
-        self,
-        name: &'static str,
-        visitor: V,
-    ) -> Result<V::Value> {
+    fn deserialize_newtype_struct<V: Visitor<'de>>(self, name: &'static str, visitor: V) -> Result<V::Value> {
         let mut compact = false;
         if name == reserved::COMPLEX {
             self.expect(Ty::COMPLEX, "a complex number")?;
@@ -409,11 +345,7 @@ impl<'de> Deserializer<'de> for Read<'_, '_, 'de> {
         };
         match (&wire.definition.form, wire.parts()) {
             (Form::Slice(_), [element]) => {
-                let count = if self.present {
-                    self.input.body.count()?
-                } else {
-                    0
-                };
+                let count = if self.present { self.input.count()? } else { 0 };
                 self.elements(*element, count, visitor)
             }
             _ => self.other("a slice"),
@@ -433,11 +365,7 @@ impl<'de> Deserializer<'de> for Read<'_, '_, 'de> {
         };
         match (&wire.definition.form, wire.parts()) {
             (Form::Array(_, sent), [element]) if *sent == len as u64 => {
-                let count = if self.present {
-                    array_count(&mut self.input.body, *sent)?
-                } else {
-                    len
-                };
+                let count = if self.present { array_count(self.input.count()?, *sent)? } else { len };
                 self.elements(*element, count, visitor)
             }
             // A tuple whose twin is a struct: by position.
@@ -466,14 +394,9 @@ impl<'de> Deserializer<'de> for Read<'_, '_, 'de> {
         };
         match (&wire.definition.form, wire.parts()) {
             (Form::Map(..), [key, element]) => {
-                let count = if self.present {
-                    self.input.body.count()?
-                } else {
-                    0
-                };
+                let count = if self.present { self.input.count()? } else { 0 };
                 self.inside(|input| {
-                    let mut entries =
-                        Entries::new(input, wire, [*key, *element], count, typeid::of::<V>());
+                    let mut entries = Entries::new(input, wire, [*key, *element], count, typeid::of::<V>());
                     let value = visitor.visit_map(&mut entries)?;
                     entries.finish()?;
                     Ok(value)
@@ -503,10 +426,7 @@ impl<'de> Deserializer<'de> for Read<'_, '_, 'de> {
                 let Ok(nanos) = u64::try_from(nanos) else {
                     return out_of_range(format!("{nanos} ns"), "a Duration");
                 };
-                let parts = [
-                    ("secs", nanos / 1_000_000_000),
-                    ("nanos", nanos % 1_000_000_000),
-                ];
+                let parts = [("secs", nanos / 1_000_000_000), ("nanos", nanos % 1_000_000_000)];
                 visitor.visit_map(MapDeserializer::new(parts.into_iter()))
             }
             _ => self.other(&format!("a struct such as {name}")),
@@ -533,13 +453,7 @@ impl<'de> Deserializer<'de> for Read<'_, '_, 'de> {
                 }
                 let registered = String::from_utf8_lossy(registered);
                 let ty = self.input.concrete()?;
-                self.inside(|input| {
-                    visitor.visit_enum(VariantOf {
-                        input,
-                        name: &registered,
-                        ty,
-                    })
-                })
+                self.inside(|input| visitor.visit_enum(VariantOf { input, name: &registered, ty }))
             }
             _ => self.other("an interface or a string"),
         }

@@ -40,10 +40,7 @@ impl<Twin> AsIf<Twin> {
     /// # Errors
     ///
     /// Those of the format.
-    pub fn serialize<T: Serialize, S: Serializer>(
-        value: &T,
-        serializer: S,
-    ) -> Result<S::Ok, S::Error> {
+    pub fn serialize<T: Serialize, S: Serializer>(value: &T, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_newtype_struct(reserved::AS_IF, value)
     }
 
@@ -52,9 +49,7 @@ impl<Twin> AsIf<Twin> {
     /// # Errors
     ///
     /// Those of the format.
-    pub fn deserialize<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
-        deserializer: D,
-    ) -> Result<T, D::Error>
+    pub fn deserialize<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<T, D::Error>
     where
         Twin: Deserialize<'de>,
     {
@@ -74,11 +69,7 @@ impl<'de, Twin: Deserialize<'de>, T: Deserialize<'de>> Visitor<'de> for Either<T
     type Value = T;
 
     fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            out,
-            "a value with the layout of {}",
-            std::any::type_name::<Twin>()
-        )
+        write!(out, "a value with the layout of {}", std::any::type_name::<Twin>())
     }
 
     fn visit_newtype_struct<D: Deserializer<'de>>(self, content: D) -> Result<T, D::Error> {

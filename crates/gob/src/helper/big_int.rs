@@ -23,10 +23,7 @@ impl From<i128> for BigInt {
     fn from(number: i128) -> Self {
         let bytes = number.unsigned_abs().to_be_bytes();
         let magnitude = bytes.into_iter().skip_while(|byte| *byte == 0).collect();
-        Self {
-            is_negative: number < 0,
-            magnitude,
-        }
+        Self { is_negative: number < 0, magnitude }
     }
 }
 
@@ -41,12 +38,8 @@ impl TryFrom<&BigInt> for i128 {
             }
             sum = sum << 8 | u128::from(*byte);
         }
-        if number.is_negative {
-            0_i128.checked_sub_unsigned(sum)
-        } else {
-            Self::try_from(sum).ok()
-        }
-        .ok_or(TooBig)
+        if number.is_negative { 0_i128.checked_sub_unsigned(sum) } else { Self::try_from(sum).ok() }
+            .ok_or(TooBig)
     }
 }
 
@@ -78,15 +71,9 @@ impl<'de> Deserialize<'de> for BigInt {
             return Ok(Self::default());
         };
         if head >> 1 != VERSION {
-            return Err(D::Error::custom(format!(
-                "a big.Int of version {}, expected {VERSION}",
-                head >> 1
-            )));
+            return Err(D::Error::custom(format!("a big.Int of version {}, expected {VERSION}", head >> 1)));
         }
-        Ok(Self {
-            is_negative: head & 1 == 1,
-            magnitude: magnitude.to_vec(),
-        })
+        Ok(Self { is_negative: head & 1 == 1, magnitude: magnitude.to_vec() })
     }
 }
 

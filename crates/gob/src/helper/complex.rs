@@ -23,8 +23,8 @@ impl Serialize for Complex {
 
 impl<'de> Deserialize<'de> for Complex {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let (re, im) = deserializer
-            .deserialize_newtype_struct(reserved::COMPLEX, Newtype::<(f64, f64)>::new())?;
+        let (re, im) =
+            deserializer.deserialize_newtype_struct(reserved::COMPLEX, Newtype::<(f64, f64)>::new())?;
         Ok(Self { re, im })
     }
 }

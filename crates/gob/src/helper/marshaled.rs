@@ -102,8 +102,6 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for Newtype<T> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut content: A) -> Result<T, A::Error> {
-        content
-            .next_element()?
-            .ok_or_else(|| A::Error::invalid_length(0, &self))
+        content.next_element()?.ok_or_else(|| A::Error::invalid_length(0, &self))
     }
 }

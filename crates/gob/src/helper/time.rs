@@ -35,11 +35,7 @@ pub(crate) const ZERO_TIME: [u8; 15] = [1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0
 impl Default for Time {
     /// Go's zero time, the first of January of year 1.
     fn default() -> Self {
-        Self {
-            unix_secs: -UNIX_EPOCH_SECS,
-            nanos: 0,
-            offset_secs: None,
-        }
+        Self { unix_secs: -UNIX_EPOCH_SECS, nanos: 0, offset_secs: None }
     }
 }
 
@@ -53,11 +49,7 @@ impl From<SystemTime> for Time {
                 before => (-secs(before) - 1, 1_000_000_000 - before.subsec_nanos()),
             },
         };
-        Self {
-            unix_secs,
-            nanos,
-            offset_secs: None,
-        }
+        Self { unix_secs, nanos, offset_secs: None }
     }
 }
 
@@ -83,11 +75,7 @@ pub struct OutOfRange(Time);
 
 impl fmt::Display for OutOfRange {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            out,
-            "{} s since 1970 are out of range for SystemTime",
-            self.0.unix_secs
-        )
+        write!(out, "{} s since 1970 are out of range for SystemTime", self.0.unix_secs)
     }
 }
 
@@ -95,15 +83,11 @@ impl std::error::Error for OutOfRange {}
 
 impl Time {
     fn to_bytes(self) -> Result<Vec<u8>, String> {
-        let secs = self
-            .unix_secs
-            .checked_add(UNIX_EPOCH_SECS)
-            .ok_or("a time too far from now for Go")?;
+        let secs = self.unix_secs.checked_add(UNIX_EPOCH_SECS).ok_or("a time too far from now for Go")?;
         let (minutes, rest) = match self.offset_secs {
             None => (UTC, 0),
             Some(offset) => {
-                let minutes =
-                    i16::try_from(offset / 60).map_err(|_| format!("an offset of {offset} s"))?;
+                let minutes = i16::try_from(offset / 60).map_err(|_| format!("an offset of {offset} s"))?;
                 (minutes, offset % 60)
             }
         };
@@ -134,19 +118,14 @@ impl Time {
         };
         let nanos = u32::from_be_bytes(*nanos);
         if nanos >= 1_000_000_000 {
-            return Err(format!(
-                "a time.Time of {nanos} nanoseconds, expected less than a second"
-            ));
+            return Err(format!("a time.Time of {nanos} nanoseconds, expected less than a second"));
         }
         let minutes = i16::from_be_bytes(*minutes);
         let secs = i64::from_be_bytes(*secs);
         Ok(Self {
-            unix_secs: secs
-                .checked_sub(UNIX_EPOCH_SECS)
-                .ok_or("a time.Time out of range")?,
+            unix_secs: secs.checked_sub(UNIX_EPOCH_SECS).ok_or("a time.Time out of range")?,
             nanos,
-            offset_secs: (minutes != UTC || rest_secs != 0)
-                .then(|| i32::from(minutes) * 60 + rest_secs),
+            offset_secs: (minutes != UTC || rest_secs != 0).then(|| i32::from(minutes) * 60 + rest_secs),
         })
     }
 }
@@ -196,42 +175,21 @@ impl std::str::FromStr for Time {
 fn parse(text: &str) -> Option<Time> {
     let number = |range: std::ops::Range<usize>| {
         let digits = text.get(range)?;
-        digits
-            .bytes()
-            .all(|digit| digit.is_ascii_digit())
-            .then(|| digits.parse::<i64>().ok())
-            .flatten()
+        digits.bytes().all(|digit| digit.is_ascii_digit()).then(|| digits.parse::<i64>().ok()).flatten()
     };
-    let stands = |at: usize, letters: &str| {
-        text.get(at..=at)
-            .is_some_and(|found| letters.contains(found))
-    };
-    if !(stands(4, "-")
-        && stands(7, "-")
-        && stands(10, "Tt ")
-        && stands(13, ":")
-        && stands(16, ":"))
-    {
+    let stands = |at: usize, letters: &str| text.get(at..=at).is_some_and(|found| letters.contains(found));
+    if !(stands(4, "-") && stands(7, "-") && stands(10, "Tt ") && stands(13, ":") && stands(16, ":")) {
         return None;
     }
     let (year, month, day) = (number(0..4)?, number(5..7)?, number(8..10)?);
     let (hour, minute, second) = (number(11..13)?, number(14..16)?, number(17..19)?);
-    if !(1..=12).contains(&month)
-        || !(1..=31).contains(&day)
-        || hour > 23
-        || minute > 59
-        || second > 59
-    {
+    if !(1..=12).contains(&month) || !(1..=31).contains(&day) || hour > 23 || minute > 59 || second > 59 {
         return None;
     }
     let mut at = 19;
     let mut nanos = 0;
     if stands(at, ".") {
-        let digits = text
-            .get(at + 1..)?
-            .bytes()
-            .take_while(u8::is_ascii_digit)
-            .count();
+        let digits = text.get(at + 1..)?.bytes().take_while(u8::is_ascii_digit).count();
         let fraction = number(at + 1..at + 1 + digits.min(9))?;
         nanos = u32::try_from(fraction).ok()? * 10_u32.pow(u32::try_from(9 - digits.min(9)).ok()?);
         at += 1 + digits;
@@ -246,11 +204,7 @@ fn parse(text: &str) -> Option<Time> {
         return None;
     };
     let local = days_of(year, month, day) * 86_400 + hour * 3600 + minute * 60 + second;
-    Some(Time {
-        unix_secs: local - i64::from(offset_secs.unwrap_or(0)),
-        nanos,
-        offset_secs,
-    })
+    Some(Time { unix_secs: local - i64::from(offset_secs.unwrap_or(0)), nanos, offset_secs })
 }
 
 /// Year, month and day of a day counted from 1970, by the calendar of today carried back and forth.
@@ -259,16 +213,11 @@ fn parse(text: &str) -> Option<Time> {
 fn date_of(days: i64) -> (i64, i64, i64) {
     let shifted = days.saturating_add(719_468);
     let (era, day_of_era) = (shifted.div_euclid(146_097), shifted.rem_euclid(146_097));
-    let year_of_era =
-        (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
     let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let month_from_march = (5 * day_of_year + 2) / 153;
     let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
-    let month = if month_from_march < 10 {
-        month_from_march + 3
-    } else {
-        month_from_march - 9
-    };
+    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
     (year_of_era + era * 400 + i64::from(month <= 2), month, day)
 }
 
@@ -326,8 +275,7 @@ impl Serialize for Time {
 
 impl<'de> Deserialize<'de> for Time {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let Content(time) =
-            deserializer.deserialize_newtype_struct(reserved::TIME, Newtype::new())?;
+        let Content(time) = deserializer.deserialize_newtype_struct(reserved::TIME, Newtype::new())?;
         Ok(time)
     }
 }
@@ -356,11 +304,7 @@ mod tests {
 
     #[test]
     fn a_time_is_written_as_go_writes_it_for_people() {
-        let time = Time {
-            unix_secs: 1_704_164_645,
-            nanos: 60,
-            offset_secs: Some(3600),
-        };
+        let time = Time { unix_secs: 1_704_164_645, nanos: 60, offset_secs: Some(3600) };
 
         assert_eq!(time.to_string(), "2024-01-02T04:04:05.00000006+01:00");
         assert_eq!(time.to_string().parse(), Ok(time));

@@ -149,7 +149,5 @@ only! { Name takes String, called "a name":
 
 #[cold]
 fn refuse<T>(expected: &str) -> Result<T> {
-    Err(Error::mismatch(format!(
-        "Serialize gives something else where Deserialize reads {expected}"
-    )))
+    Err(Error::mismatch(format!("Serialize gives something else where Deserialize reads {expected}")))
 }

@@ -22,16 +22,8 @@ pub(crate) struct Compound<'a> {
 
 enum Inner<'a> {
     Elements(Elements<'a>),
-    Complex {
-        out: &'a mut Vec<u8>,
-        delta: u32,
-        parts: [f64; 2],
-        count: usize,
-    },
-    Fields {
-        fields: Fields<'a>,
-        next: usize,
-    },
+    Complex { out: &'a mut Vec<u8>, delta: u32, parts: [f64; 2], count: usize },
+    Fields { fields: Fields<'a>, next: usize },
 }
 
 struct Elements<'a> {
@@ -59,20 +51,9 @@ impl<'a> Compound<'a> {
         if let Some(len) = len {
             put_uint(out, len as u64);
         }
-        let elements = Elements {
-            out,
-            key,
-            element,
-            announced: len,
-            start,
-            count: 0,
-            raw: false,
-            omitted: false,
-        };
-        Self {
-            inner: Inner::Elements(elements),
-            interface: None,
-        }
+        let elements =
+            Elements { out, key, element, announced: len, start, count: 0, raw: false, omitted: false };
+        Self { inner: Inner::Elements(elements), interface: None }
     }
 
     pub(super) fn nothing(out: &'a mut Vec<u8>, node: &'static Node) -> Self {
@@ -87,10 +68,7 @@ impl<'a> Compound<'a> {
             raw: false,
             omitted: true,
         };
-        Self {
-            inner: Inner::Elements(elements),
-            interface: None,
-        }
+        Self { inner: Inner::Elements(elements), interface: None }
     }
 
     pub(super) fn bytes(mut write: Write<'a>, len: Option<usize>) -> Self {
@@ -106,23 +84,12 @@ impl<'a> Compound<'a> {
     }
 
     pub(super) fn complex(write: Write<'a>) -> Self {
-        let inner = Inner::Complex {
-            out: write.out,
-            delta: write.delta,
-            parts: [0.0; 2],
-            count: 0,
-        };
-        Self {
-            inner,
-            interface: None,
-        }
+        let inner = Inner::Complex { out: write.out, delta: write.delta, parts: [0.0; 2], count: 0 };
+        Self { inner, interface: None }
     }
 
     pub(super) fn fields(fields: Fields<'a>) -> Self {
-        Self {
-            inner: Inner::Fields { fields, next: 0 },
-            interface: None,
-        }
+        Self { inner: Inner::Fields { fields, next: 0 }, interface: None }
     }
 
     pub(super) fn inside_interface(mut self, start: usize) -> Self {
@@ -161,16 +128,9 @@ impl<'a> Compound<'a> {
             Inner::Fields { fields, .. } => {
                 return SerializeStruct::end(fields.inside(self.interface));
             }
-            Inner::Complex {
-                out,
-                delta,
-                parts: [real, imaginary],
-                count,
-            } => {
+            Inner::Complex { out, delta, parts: [real, imaginary], count } => {
                 if count != 2 {
-                    return Err(Error::mismatch(format!(
-                        "a complex number of {count} parts"
-                    )));
+                    return Err(Error::mismatch(format!("a complex number of {count} parts")));
                 }
                 if delta > 0 {
                     if real == 0.0 && imaginary == 0.0 {
@@ -236,25 +196,24 @@ impl SerializeMap for Compound<'_> {
         match &mut self.inner {
             Inner::Elements(elements) => {
                 elements.count += 1;
-                key.serialize(Write::whole(elements.out, elements.key))
-                    .map(|_| ())
+                key.serialize(Write::whole(elements.out, elements.key)).map(|_| ())
             }
             Inner::Fields { fields, next } => {
                 let name = key.serialize(Name)?;
                 *next = field_at(fields.fields, fields.next, &name).ok_or_else(|| unread(&name))?;
                 Ok(())
             }
-            Inner::Complex { .. } => Err(Error::mismatch(
-                "Serialize gives a map, where Deserialize reads a complex number",
-            )),
+            Inner::Complex { .. } => {
+                Err(Error::mismatch("Serialize gives a map, where Deserialize reads a complex number"))
+            }
         }
     }
 
     fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<()> {
         match &mut self.inner {
-            Inner::Elements(elements) => value
-                .serialize(Write::whole(elements.out, elements.element))
-                .map(|_| ()),
+            Inner::Elements(elements) => {
+                value.serialize(Write::whole(elements.out, elements.element)).map(|_| ())
+            }
             Inner::Fields { fields, next } => fields.put(*next, value),
             Inner::Complex { .. } => Ok(()),
         }
@@ -286,21 +245,11 @@ struct Duration {
 impl<'a> Fields<'a> {
     #[inline]
     pub(super) fn new(out: &'a mut Vec<u8>, fields: &'static [Field]) -> Self {
-        Self {
-            out,
-            fields,
-            next: 0,
-            last: 0,
-            interface: None,
-            duration: None,
-        }
+        Self { out, fields, next: 0, last: 0, interface: None, duration: None }
     }
 
     pub(super) fn duration(out: &'a mut Vec<u8>, delta: u32) -> Self {
-        Self {
-            duration: Some(Duration { delta, nanos: 0 }),
-            ..Self::new(out, &[])
-        }
+        Self { duration: Some(Duration { delta, nanos: 0 }), ..Self::new(out, &[]) }
     }
 
     pub(super) fn inside_interface(self, start: usize) -> Self {
@@ -316,17 +265,11 @@ impl<'a> Fields<'a> {
     #[inline]
     fn put<T: Serialize + ?Sized>(&mut self, at: usize, value: &T) -> Result<()> {
         let Some(field) = self.fields.get(at) else {
-            return Err(Error::mismatch(format!(
-                "Serialize writes more than {} fields",
-                self.fields.len()
-            )));
+            return Err(Error::mismatch(format!("Serialize writes more than {} fields", self.fields.len())));
         };
         self.next = at + 1;
         if at < self.last {
-            return Err(Error::mismatch(format!(
-                "Serialize writes field `{}` out of order",
-                field.rust
-            )));
+            return Err(Error::mismatch(format!("Serialize writes field `{}` out of order", field.rust)));
         }
         let delta = (self.next - self.last) as u32;
         match value.serialize(Write::field(self.out, field.node, delta)) {
@@ -349,9 +292,7 @@ impl<'a> Fields<'a> {
 
 #[cold]
 fn unread(name: &str) -> Error {
-    Error::mismatch(format!(
-        "Serialize writes field `{name}`, which Deserialize does not read"
-    ))
+    Error::mismatch(format!("Serialize writes field `{name}`, which Deserialize does not read"))
 }
 
 impl SerializeStruct for Fields<'_> {
@@ -359,11 +300,7 @@ impl SerializeStruct for Fields<'_> {
     type Error = Error;
 
     #[inline]
-    fn serialize_field<T: Serialize + ?Sized>(
-        &mut self,
-        name: &'static str,
-        value: &T,
-    ) -> Result<()> {
+    fn serialize_field<T: Serialize + ?Sized>(&mut self, name: &'static str, value: &T) -> Result<()> {
         match field_at(self.fields, self.next, name) {
             Some(at) => self.put(at, value),
             None if self.duration.is_some() => self.put_duration(name, value),
@@ -398,11 +335,7 @@ impl SerializeStructVariant for Fields<'_> {
     type Ok = bool;
     type Error = Error;
 
-    fn serialize_field<T: Serialize + ?Sized>(
-        &mut self,
-        name: &'static str,
-        value: &T,
-    ) -> Result<()> {
+    fn serialize_field<T: Serialize + ?Sized>(&mut self, name: &'static str, value: &T) -> Result<()> {
         SerializeStruct::serialize_field(self, name, value)
     }
 

@@ -28,22 +28,12 @@ impl<'a> Write<'a> {
     /// Writes `node` in full, zero or not.
     #[inline]
     pub(crate) fn whole(out: &'a mut Vec<u8>, node: &'static Node) -> Self {
-        Self {
-            out,
-            node,
-            delta: 0,
-            compact: false,
-        }
+        Self { out, node, delta: 0, compact: false }
     }
 
     #[inline]
     fn field(out: &'a mut Vec<u8>, node: &'static Node, delta: u32) -> Self {
-        Self {
-            out,
-            node,
-            delta,
-            compact: false,
-        }
+        Self { out, node, delta, compact: false }
     }
 
     #[inline]
@@ -153,10 +143,7 @@ impl<'a> Write<'a> {
         match &self.node.shape {
             Shape::Struct { fields, .. } => {
                 self.put_delta();
-                Ok(Fields::new(
-                    self.out,
-                    fields.get().map(|fields| &**fields).unwrap_or_default(),
-                ))
+                Ok(Fields::new(self.out, fields.get().map(|fields| &**fields).unwrap_or_default()))
             }
             Shape::Duration => Ok(Fields::duration(self.out, self.delta)),
             _ => self.other("a struct"),
@@ -264,9 +251,7 @@ impl<'a> Serializer for Write<'a> {
         match self.node.shape {
             Shape::Bytes | Shape::String => Ok(self.lengthened(value)),
             // Go leaves out a marshaler that is zero; of those that we know, this is what zero looks like.
-            Shape::Opaque { name: "Time", .. }
-                if self.is_omitted(value == crate::helper::ZERO_TIME) =>
-            {
+            Shape::Opaque { name: "Time", .. } if self.is_omitted(value == crate::helper::ZERO_TIME) => {
                 Ok(false)
             }
             Shape::Opaque { .. } => Ok(self.lengthened(value)),
@@ -282,9 +267,7 @@ impl<'a> Serializer for Write<'a> {
             self.out.push(0);
             return Ok(true);
         }
-        Err(Error::unsupported(
-            "a None inside a sequence, array or map has no gob encoding",
-        ))
+        Err(Error::unsupported("a None inside a sequence, array or map has no gob encoding"))
     }
 
     #[inline]
@@ -300,12 +283,7 @@ impl<'a> Serializer for Write<'a> {
         self.fields()?.end()
     }
 
-    fn serialize_unit_variant(
-        self,
-        _: &'static str,
-        _: u32,
-        variant: &'static str,
-    ) -> Result<bool> {
+    fn serialize_unit_variant(self, _: &'static str, _: u32, variant: &'static str) -> Result<bool> {
         if matches!(self.node.shape, Shape::Name) {
             return self.serialize_str(variant);
         }
@@ -316,11 +294,7 @@ impl<'a> Serializer for Write<'a> {
     }
 
     #[inline]
-    fn serialize_newtype_struct<T: Serialize + ?Sized>(
-        self,
-        _: &'static str,
-        value: &T,
-    ) -> Result<bool> {
+    fn serialize_newtype_struct<T: Serialize + ?Sized>(self, _: &'static str, value: &T) -> Result<bool> {
         let compact = matches!(self.node.shape, Shape::Opaque { .. });
         value.serialize(Self { compact, ..self })
     }
@@ -340,9 +314,7 @@ impl<'a> Serializer for Write<'a> {
         let (start, content) = self.interface(variant)?;
         let Write { out, node, .. } = content;
         if !value.serialize(Write::whole(out, node))? {
-            return Err(Error::unsupported(format!(
-                "a None inside variant {variant} has no gob encoding"
-            )));
+            return Err(Error::unsupported(format!("a None inside variant {variant} has no gob encoding")));
         }
         close_interface(out, start);
         Ok(true)

@@ -2,8 +2,7 @@
 
 use serde::de::value::StrDeserializer;
 use serde::de::{
-    DeserializeSeed, Deserializer, EnumAccess, IntoDeserializer, MapAccess, SeqAccess,
-    VariantAccess, Visitor,
+    DeserializeSeed, Deserializer, EnumAccess, IntoDeserializer, MapAccess, SeqAccess, VariantAccess, Visitor,
 };
 
 use crate::error::{Error, Result};
@@ -55,10 +54,7 @@ pub(super) struct Items<'t> {
 
 impl<'t> Items<'t> {
     pub(super) fn new(tracer: &'t mut Tracer, places: Vec<Option<Place>>) -> Self {
-        Self {
-            tracer,
-            places: places.into_iter(),
-        }
+        Self { tracer, places: places.into_iter() }
     }
 }
 
@@ -130,8 +126,7 @@ impl<'de> VariantAccess<'de> for Picked<'_> {
     }
 
     fn tuple_variant<V: Visitor<'de>>(self, len: usize, visitor: V) -> Result<V::Value> {
-        self.content(Content::Something)
-            .deserialize_tuple(len, visitor)
+        self.content(Content::Something).deserialize_tuple(len, visitor)
     }
 
     fn struct_variant<V: Visitor<'de>>(
@@ -140,7 +135,6 @@ impl<'de> VariantAccess<'de> for Picked<'_> {
         visitor: V,
     ) -> Result<V::Value> {
         let name = self.tracer.enum_at(self.place).variants[self.at].name;
-        self.content(Content::Something)
-            .fields(name, fields, visitor)
+        self.content(Content::Something).fields(name, fields, visitor)
     }
 }

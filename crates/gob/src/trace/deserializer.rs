@@ -11,9 +11,7 @@ use crate::names::{Marshaler, reserved};
 use crate::shape::Predefined;
 
 use super::access::{Fields, Items, Picked};
-use super::{
-    Content, DEPTH_MAX, Place, Seen, SeenEnum, SeenField, SeenStruct, SeenVariant, Tracer,
-};
+use super::{Content, DEPTH_MAX, Place, Seen, SeenEnum, SeenField, SeenStruct, SeenVariant, Tracer};
 
 /// Makes one value. With a place it also records what the value is; without one it makes the smallest
 /// there is, which ends recursion.
@@ -47,19 +45,11 @@ const TWIN: &str = "mark the field #[serde(with = \"ferrywire_gob::AsIf::<Twin>\
 
 impl<'t> Trial<'t> {
     pub(super) fn recording(tracer: &'t mut Tracer, place: Place) -> Self {
-        Self {
-            tracer,
-            place: Some(place),
-            compact: false,
-        }
+        Self { tracer, place: Some(place), compact: false }
     }
 
     pub(super) fn new(tracer: &'t mut Tracer, place: Option<Place>) -> Self {
-        Self {
-            tracer,
-            place,
-            compact: false,
-        }
+        Self { tracer, place, compact: false }
     }
 
     /// Offers the next of `count` trial values; when it is refused, the next pass offers another.
@@ -82,21 +72,15 @@ impl<'t> Trial<'t> {
     }
 
     fn text<'de, V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
-        self.leaf(
-            visitor,
-            Predefined::String,
-            TEXTS.len(),
-            |visitor, attempt| visitor.visit_borrowed_str(TEXTS[attempt]),
-        )
+        self.leaf(visitor, Predefined::String, TEXTS.len(), |visitor, attempt| {
+            visitor.visit_borrowed_str(TEXTS[attempt])
+        })
     }
 
     fn bytes<'de, V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
-        self.leaf(
-            visitor,
-            Predefined::Bytes,
-            LENGTHS.len(),
-            |visitor, attempt| visitor.visit_borrowed_bytes(&ZEROS[..LENGTHS[attempt]]),
-        )
+        self.leaf(visitor, Predefined::Bytes, LENGTHS.len(), |visitor, attempt| {
+            visitor.visit_borrowed_bytes(&ZEROS[..LENGTHS[attempt]])
+        })
     }
 
     /// Goes a level down, unless that never ends.
@@ -125,36 +109,18 @@ impl<'t> Trial<'t> {
         let place = self.tracer.place_of(key, |tracer| {
             let fields = fields
                 .iter()
-                .map(|rust| SeenField {
-                    rust,
-                    place: tracer.unknown(),
-                    refused: false,
-                    alias: false,
-                })
+                .map(|rust| SeenField { rust, place: tracer.unknown(), refused: false, alias: false })
                 .collect();
-            Seen::Struct(SeenStruct {
-                visitor: key,
-                name,
-                fields,
-                busy: false,
-                explored: false,
-                current: 0,
-            })
+            Seen::Struct(SeenStruct { visitor: key, name, fields, busy: false, explored: false, current: 0 })
         });
         self.tracer.record(self.place, Seen::Same(place));
-        let recording = self.place.is_some()
-            && !self.tracer.struct_at(place).busy
-            && self.tracer.is_incomplete(place);
+        let recording =
+            self.place.is_some() && !self.tracer.struct_at(place).busy && self.tracer.is_incomplete(place);
         if recording {
             self.tracer.struct_at(place).busy = true;
         }
         self.enter(name)?;
-        let made = visitor.visit_map(Fields {
-            tracer: self.tracer,
-            place,
-            next: 0,
-            recording,
-        });
+        let made = visitor.visit_map(Fields { tracer: self.tracer, place, next: 0, recording });
         self.tracer.depth -= 1;
         if recording {
             self.tracer.struct_at(place).busy = false;
@@ -171,10 +137,7 @@ impl<'t> Trial<'t> {
         let seen = self.tracer.struct_at(place);
         let current = seen.current;
         seen.fields[current].alias = true;
-        if let Some(head) = seen.fields[..current]
-            .iter_mut()
-            .rfind(|field| !field.alias)
-        {
+        if let Some(head) = seen.fields[..current].iter_mut().rfind(|field| !field.alias) {
             head.rust = name;
         }
         self.tracer.handled = true;
@@ -207,15 +170,11 @@ impl<'de> Deserializer<'de> for Trial<'_> {
     }
 
     fn deserialize_bool<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
-        self.leaf(visitor, Predefined::Bool, 2, |visitor, attempt| {
-            visitor.visit_bool(attempt == 1)
-        })
+        self.leaf(visitor, Predefined::Bool, 2, |visitor, attempt| visitor.visit_bool(attempt == 1))
     }
 
     fn deserialize_char<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
-        self.leaf(visitor, Predefined::Int, 2, |visitor, attempt| {
-            visitor.visit_char(['\0', 'a'][attempt])
-        })
+        self.leaf(visitor, Predefined::Int, 2, |visitor, attempt| visitor.visit_char(['\0', 'a'][attempt]))
     }
 
     fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
@@ -253,22 +212,14 @@ impl<'de> Deserializer<'de> for Trial<'_> {
     }
 
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
-        if self.place.is_some() {
-            visitor.visit_some(self)
-        } else {
-            visitor.visit_none()
-        }
+        if self.place.is_some() { visitor.visit_some(self) } else { visitor.visit_none() }
     }
 
     fn deserialize_unit<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
         self.deserialize_unit_struct("", visitor)
     }
 
-    fn deserialize_unit_struct<V: Visitor<'de>>(
-        self,
-        name: &'static str,
-        visitor: V,
-    ) -> Result<V::Value> {
+    fn deserialize_unit_struct<V: Visitor<'de>>(self, name: &'static str, visitor: V) -> Result<V::Value> {
         self.tracer.record(self.place, Seen::Unit(name));
         visitor.visit_unit()
     }
@@ -279,17 +230,12 @@ impl<'de> Deserializer<'de> for Trial<'_> {
         visitor: V,
     ) -> Result<V::Value> {
         if let Some((marshaler, go_name)) = Marshaler::reserved(name) {
-            self.tracer
-                .record(self.place, Seen::Opaque(marshaler, go_name));
-            return visitor.visit_newtype_struct(Trial {
-                compact: true,
-                ..Trial::new(self.tracer, None)
-            });
+            self.tracer.record(self.place, Seen::Opaque(marshaler, go_name));
+            return visitor.visit_newtype_struct(Trial { compact: true, ..Trial::new(self.tracer, None) });
         }
         match name {
             reserved::COMPLEX => {
-                self.tracer
-                    .record(self.place, Seen::Plain(Predefined::Complex));
+                self.tracer.record(self.place, Seen::Plain(Predefined::Complex));
                 return visitor.visit_newtype_struct(Trial::new(self.tracer, None));
             }
             reserved::AS_IF => return visitor.visit_seq(Items::new(self.tracer, vec![self.place])),
@@ -305,8 +251,7 @@ impl<'de> Deserializer<'de> for Trial<'_> {
                     self.tracer.record(Some(place), Seen::Same(inner));
                 }
                 let recording = self.tracer.is_incomplete(inner) && self.tracer.busy.insert(inner);
-                let made = visitor
-                    .visit_newtype_struct(Trial::new(self.tracer, recording.then_some(inner)));
+                let made = visitor.visit_newtype_struct(Trial::new(self.tracer, recording.then_some(inner)));
                 if recording {
                     self.tracer.busy.remove(&inner);
                 }
@@ -345,13 +290,10 @@ impl<'de> Deserializer<'de> for Trial<'_> {
             self.tracer.seen[place] = Seen::Tuple(places);
         }
         match self.tracer.seen[place].clone() {
-            Seen::Tuple(places) if places.len() == len => visitor.visit_seq(Items::new(
-                self.tracer,
-                places.into_iter().map(Some).collect(),
-            )),
-            other => self.refuse(format!(
-                "it deserializes now as {other:?}, now as a tuple of {len}"
-            )),
+            Seen::Tuple(places) if places.len() == len => {
+                visitor.visit_seq(Items::new(self.tracer, places.into_iter().map(Some).collect()))
+            }
+            other => self.refuse(format!("it deserializes now as {other:?}, now as a tuple of {len}")),
         }
     }
 
@@ -386,11 +328,9 @@ impl<'de> Deserializer<'de> for Trial<'_> {
         visitor: V,
     ) -> Result<V::Value> {
         if typeid::of::<V::Value>() == TypeId::of::<Duration>() {
-            self.tracer
-                .record(self.place, Seen::Plain(Predefined::Duration));
-            return visitor.visit_map(MapDeserializer::<_, Error>::new(
-                [("secs", 0_u32), ("nanos", 0)].into_iter(),
-            ));
+            self.tracer.record(self.place, Seen::Plain(Predefined::Duration));
+            return visitor
+                .visit_map(MapDeserializer::<_, Error>::new([("secs", 0_u32), ("nanos", 0)].into_iter()));
         }
         self.fields(name, fields, visitor)
     }
@@ -412,13 +352,7 @@ impl<'de> Deserializer<'de> for Trial<'_> {
                     refused: false,
                 })
                 .collect();
-            Seen::Enum(SeenEnum {
-                visitor: key,
-                name,
-                variants,
-                busy: false,
-                depth: 0,
-            })
+            Seen::Enum(SeenEnum { visitor: key, name, variants, busy: false, depth: 0 })
         });
         self.tracer.record(self.place, Seen::Same(place));
         let recording = self.place.is_some() && !self.tracer.enum_at(place).busy;
@@ -429,12 +363,7 @@ impl<'de> Deserializer<'de> for Trial<'_> {
                 seen.busy = true;
                 let is_new = seen.variants[at].is_new();
                 tracer.progressed |= is_new;
-                let made = visitor.visit_enum(Picked {
-                    tracer,
-                    place,
-                    at,
-                    recording: true,
-                });
+                let made = visitor.visit_enum(Picked { tracer, place, at, recording: true });
                 let seen = tracer.enum_at(place);
                 (seen.busy, seen.depth) = (false, 0);
                 if made.is_err() && !tracer.handled {
@@ -451,12 +380,7 @@ impl<'de> Deserializer<'de> for Trial<'_> {
                 };
                 let tracer = self.tracer;
                 tracer.enum_at(place).depth += 1;
-                let made = visitor.visit_enum(Picked {
-                    tracer,
-                    place,
-                    at,
-                    recording: false,
-                });
+                let made = visitor.visit_enum(Picked { tracer, place, at, recording: false });
                 tracer.enum_at(place).depth -= 1;
                 made
             }
@@ -478,16 +402,11 @@ impl Tracer {
     /// A variant to make a value of: one without content, else another at every depth, so that recursion ends.
     fn smallest(&mut self, place: Place) -> Option<usize> {
         let seen = self.enum_at(place);
-        let good: Vec<usize> = (0..seen.variants.len())
-            .filter(|at| !seen.variants[*at].refused)
-            .collect();
+        let good: Vec<usize> = (0..seen.variants.len()).filter(|at| !seen.variants[*at].refused).collect();
         if good.is_empty() || seen.depth > 2 * seen.variants.len() {
             return None;
         }
-        let empty = good
-            .iter()
-            .copied()
-            .find(|at| seen.variants[*at].content == Content::Nothing);
+        let empty = good.iter().copied().find(|at| seen.variants[*at].content == Content::Nothing);
         Some(empty.unwrap_or(good[seen.depth % good.len()]))
     }
 }

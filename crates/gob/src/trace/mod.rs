@@ -25,12 +25,8 @@ pub(crate) fn trace<'de, T: Deserialize<'de>>(
 ) -> Result<&'static Node> {
     let mut tracer = Tracer::default();
     let root = tracer.unknown();
-    let about = |text: String| {
-        Error::unsupported(format!(
-            "no gob type for {}: {text}",
-            std::any::type_name::<T>()
-        ))
-    };
+    let about =
+        |text: String| Error::unsupported(format!("no gob type for {}: {text}", std::any::type_name::<T>()));
     let mut last_refusal = None;
     for _ in 0..PASSES_MAX {
         tracer.begin_pass();
@@ -48,16 +44,10 @@ pub(crate) fn trace<'de, T: Deserialize<'de>>(
             break;
         }
     }
-    let refusal = tracer
-        .first_refusal
-        .take()
-        .or(last_refusal)
-        .unwrap_or_default();
+    let refusal = tracer.first_refusal.take().or(last_refusal).unwrap_or_default();
     // Refusals are found before the registry is touched, so that a type is in it whole or not at all.
     tracer.check(root, &refusal).map_err(about)?;
-    let mut registry = registry
-        .lock()
-        .unwrap_or_else(std::sync::PoisonError::into_inner);
+    let mut registry = registry.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     Ok(tracer.register(root, &mut registry))
 }
 
@@ -236,19 +226,11 @@ impl Tracer {
                 Seen::Tuple(places) => open.extend(places),
                 Seen::Struct(seen) if !seen.explored => return true,
                 Seen::Struct(seen) => {
-                    open.extend(
-                        seen.fields
-                            .iter()
-                            .filter(|field| !field.alias)
-                            .map(|field| field.place),
-                    );
+                    open.extend(seen.fields.iter().filter(|field| !field.alias).map(|field| field.place));
                 }
                 Seen::Enum(seen) if seen.variants.iter().any(SeenVariant::is_new) => return true,
                 Seen::Enum(seen) => {
-                    let filled = seen
-                        .variants
-                        .iter()
-                        .filter(|variant| variant.content == Content::Something);
+                    let filled = seen.variants.iter().filter(|variant| variant.content == Content::Something);
                     open.extend(filled.map(|variant| variant.place));
                 }
                 Seen::Plain(_) | Seen::Opaque(..) | Seen::Unit(_) => {}

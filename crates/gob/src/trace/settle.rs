@@ -18,11 +18,7 @@ impl Tracer {
             if !met.insert(place) {
                 continue;
             }
-            let shown = if path.is_empty() {
-                "the type"
-            } else {
-                path.as_str()
-            };
+            let shown = if path.is_empty() { "the type" } else { path.as_str() };
             match &self.seen[place] {
                 Seen::Unknown | Seen::Same(_) => {
                     return Err(format!(
@@ -41,29 +37,20 @@ impl Tracer {
                 Seen::Struct(seen) => {
                     check_names(seen, shown, &path)?;
                     let fields = seen.fields.iter().filter(|field| !field.alias).rev();
-                    open.extend(
-                        fields.map(|field| (field.place, format!("{path}.{}", field.rust))),
-                    );
+                    open.extend(fields.map(|field| (field.place, format!("{path}.{}", field.rust))));
                 }
                 Seen::Enum(seen) => {
-                    if let Some(hidden) = seen
-                        .variants
-                        .iter()
-                        .find(|variant| variant.content == Content::Unknown)
+                    if let Some(hidden) =
+                        seen.variants.iter().find(|variant| variant.content == Content::Unknown)
                     {
                         return Err(format!(
                             "`{shown}`: variant {} refuses every trial value ({refusal})",
                             hidden.name
                         ));
                     }
-                    let filled = seen
-                        .variants
-                        .iter()
-                        .filter(|variant| variant.content == Content::Something)
-                        .rev();
-                    open.extend(
-                        filled.map(|variant| (variant.place, format!("{path}::{}", variant.name))),
-                    );
+                    let filled =
+                        seen.variants.iter().filter(|variant| variant.content == Content::Something).rev();
+                    open.extend(filled.map(|variant| (variant.place, format!("{path}::{}", variant.name))));
                 }
                 Seen::Plain(_) | Seen::Opaque(..) | Seen::Unit(_) => {}
             }
@@ -73,14 +60,9 @@ impl Tracer {
 
     fn check_tuple(&self, places: &[Place], shown: &str, refusal: &str) -> Result<(), String> {
         let Some(first) = places.first() else {
-            return Err(format!(
-                "`{shown}`: an array of length 0 does not show its element type"
-            ));
+            return Err(format!("`{shown}`: an array of length 0 does not show its element type"));
         };
-        if places
-            .iter()
-            .any(|place| matches!(self.seen[self.resolve(*place)], Seen::Unknown))
-        {
+        if places.iter().any(|place| matches!(self.seen[self.resolve(*place)], Seen::Unknown)) {
             return Err(format!(
                 "`{shown}` stayed hidden in part, because an element refuses every trial value ({refusal})"
             ));
@@ -98,10 +80,7 @@ impl Tracer {
         let (left, right) = (self.resolve(left), self.resolve(right));
         let pairwise = |left: &[Place], right: &[Place]| {
             left.len() == right.len()
-                && left
-                    .iter()
-                    .zip(right)
-                    .all(|(left, right)| self.is_same(*left, *right))
+                && left.iter().zip(right).all(|(left, right)| self.is_same(*left, *right))
         };
         left == right
             || match (&self.seen[left], &self.seen[right]) {
@@ -121,11 +100,7 @@ impl Tracer {
 
     /// The node of what was seen at `root`; it must have been checked.
     pub(super) fn register(&mut self, root: Place, registry: &mut Registry) -> &'static Node {
-        let mut settled = Settled {
-            tracer: self,
-            registry,
-            nodes: BTreeMap::new(),
-        };
+        let mut settled = Settled { tracer: self, registry, nodes: BTreeMap::new() };
         settled.node(root)
     }
 }
@@ -134,16 +109,10 @@ fn check_names(seen: &SeenStruct, shown: &str, path: &str) -> Result<(), String>
     let mut names = BTreeMap::new();
     for field in seen.fields.iter().filter(|field| !field.alias) {
         let Some(go) = go_name(field.rust) else {
-            return Err(format!(
-                "`{path}.{}` cannot begin upper case in Go: rename it",
-                field.rust
-            ));
+            return Err(format!("`{path}.{}` cannot begin upper case in Go: rename it", field.rust));
         };
         if let Some(other) = names.insert(go.clone(), field.rust) {
-            return Err(format!(
-                "`{shown}`: `{other}` and `{}` are both {go} in Go",
-                field.rust
-            ));
+            return Err(format!("`{shown}`: `{other}` and `{}` are both {go} in Go", field.rust));
         }
     }
     Ok(())
@@ -180,21 +149,14 @@ impl Settled<'_> {
             self.nodes.insert(place, node);
             return node;
         }
-        let shape = Shape::Struct {
-            name: seen.name.to_owned(),
-            fields: OnceLock::new(),
-        };
+        let shape = Shape::Struct { name: seen.name.to_owned(), fields: OnceLock::new() };
         let node = self.registry.insert_visited(seen.visitor, shape);
         self.nodes.insert(place, node);
-        let fields = seen
-            .fields
-            .iter()
-            .filter(|field| !field.alias)
-            .map(|field| Field {
-                rust: field.rust,
-                go: go_name(field.rust).expect("names were checked"),
-                node: self.node(field.place),
-            });
+        let fields = seen.fields.iter().filter(|field| !field.alias).map(|field| Field {
+            rust: field.rust,
+            go: go_name(field.rust).expect("names were checked"),
+            node: self.node(field.place),
+        });
         let linked: Box<[Field]> = fields.collect();
         if let Shape::Struct { fields, .. } = &node.shape {
             let _ = fields.set(linked);
@@ -203,11 +165,7 @@ impl Settled<'_> {
     }
 
     fn visited_enum(&mut self, place: Place, seen: &SeenEnum) -> &'static Node {
-        if seen
-            .variants
-            .iter()
-            .all(|variant| variant.content == Content::Nothing)
-        {
+        if seen.variants.iter().all(|variant| variant.content == Content::Nothing) {
             let node = self.registry.predefined(Predefined::Name);
             self.nodes.insert(place, node);
             return node;
@@ -216,10 +174,7 @@ impl Settled<'_> {
             self.nodes.insert(place, node);
             return node;
         }
-        let shape = Shape::Interface {
-            name: seen.name.to_owned(),
-            variants: OnceLock::new(),
-        };
+        let shape = Shape::Interface { name: seen.name.to_owned(), variants: OnceLock::new() };
         let node = self.registry.insert_visited(seen.visitor, shape);
         self.nodes.insert(place, node);
         let variants = seen.variants.iter().map(|variant| Variant {
@@ -237,21 +192,13 @@ impl Settled<'_> {
     }
 
     fn composite(&mut self, place: Place) -> &'static Node {
-        let own = self
-            .tracer
-            .visited
-            .iter()
-            .find(|(_, at)| **at == place)
-            .map(|(visitor, _)| *visitor);
+        let own = self.tracer.visited.iter().find(|(_, at)| **at == place).map(|(visitor, _)| *visitor);
         if let Some(visitor) = own.filter(|_| self.tracer.contains_itself(place)) {
             return self.knot(place, visitor);
         }
         match self.tracer.seen[place].clone() {
             Seen::Slice(element) => match self.node(element) {
-                Node {
-                    shape: Shape::Uint { byte: true },
-                    ..
-                } => self.registry.predefined(Predefined::Bytes),
+                Node { shape: Shape::Uint { byte: true }, .. } => self.registry.predefined(Predefined::Bytes),
                 element => self.registry.slice(element),
             },
             Seen::Tuple(places) => {

@@ -39,10 +39,7 @@ impl Types {
     #[inline]
     pub(crate) fn reaches_interface(&self, ty: Ty) -> bool {
         match self.wire(ty) {
-            Some(wire) => wire
-                .admitted
-                .get()
-                .is_none_or(|admitted| admitted.reaches_interface),
+            Some(wire) => wire.admitted.get().is_none_or(|admitted| admitted.reaches_interface),
             None => ty == Ty::INTERFACE,
         }
     }
@@ -56,8 +53,7 @@ impl Types {
                 self.describe(ty)
             )));
         }
-        self.visit(ty)
-            .inspect_err(|_| wire.refused_at.store(self.wires.len(), Ordering::Relaxed))?;
+        self.visit(ty).inspect_err(|_| wire.refused_at.store(self.wires.len(), Ordering::Relaxed))?;
         Ok(ty)
     }
 
@@ -67,11 +63,7 @@ impl Types {
         let mut users: HashMap<u32, Vec<Ty>> = HashMap::new();
         let mut depths: HashMap<u32, usize> = HashMap::from([(root.0, 0)]);
         let mut holders: Vec<Ty> = Vec::new();
-        let mut open = vec![Visit {
-            ty: root,
-            next: 0,
-            depth: 1,
-        }];
+        let mut open = vec![Visit { ty: root, next: 0, depth: 1 }];
         while let Some(visit) = open.last_mut() {
             let Some(wire) = self.wire(visit.ty) else {
                 break;
@@ -114,11 +106,7 @@ impl Types {
                                     return Err(self.too_deep());
                                 }
                                 depths.insert(part.0, 0);
-                                open.push(Visit {
-                                    ty: part,
-                                    next: 0,
-                                    depth: 1,
-                                });
+                                open.push(Visit { ty: part, next: 0, depth: 1 });
                             }
                         }
                     }
@@ -134,10 +122,8 @@ impl Types {
         }
         for (ty, depth) in order {
             if let Some(wire) = self.wire(ty) {
-                let _ = wire.admitted.set(Admitted {
-                    depth,
-                    reaches_interface: reaching.contains_key(&ty.0),
-                });
+                let _ =
+                    wire.admitted.set(Admitted { depth, reaches_interface: reaching.contains_key(&ty.0) });
             }
         }
         Ok(())
@@ -152,10 +138,7 @@ impl Types {
         let parts = match &wire.definition.form {
             Form::Array(element, _) | Form::Slice(element) => vec![find(*element)?],
             Form::Map(key, element) => vec![find(*key)?, find(*element)?],
-            Form::Struct(fields) => fields
-                .iter()
-                .map(|field| find(field.id))
-                .collect::<Result<_>>()?,
+            Form::Struct(fields) => fields.iter().map(|field| find(field.id)).collect::<Result<_>>()?,
             Form::Opaque(_) => Vec::new(),
         };
         Ok(wire.parts.get_or_init(|| parts.into()))
@@ -163,10 +146,7 @@ impl Types {
 
     #[cold]
     fn too_deep(&self) -> Error {
-        Error::limit(format!(
-            "types nest deeper than {}",
-            self.limits.type_depth_max
-        ))
+        Error::limit(format!("types nest deeper than {}", self.limits.type_depth_max))
     }
 }
 

@@ -19,9 +19,7 @@ struct Link<T> {
 
 impl<T> Default for Chain<T> {
     fn default() -> Self {
-        Self {
-            first: OnceLock::new(),
-        }
+        Self { first: OnceLock::new() }
     }
 }
 
@@ -43,10 +41,7 @@ impl<T> Chain<T> {
     ///
     /// Two threads may add the same: the second copy is never found and does no harm.
     pub(crate) fn add(&self, value: T) -> Result<&T, T> {
-        let mut link = Box::new(Link {
-            value,
-            next: OnceLock::new(),
-        });
+        let mut link = Box::new(Link { value, next: OnceLock::new() });
         let mut slot = &self.first;
         for _ in 0..LINKS_MAX {
             match slot.set(link) {

@@ -39,11 +39,7 @@ pub(crate) struct Pair {
 impl Fit {
     /// Exact Go name or exact Rust name first, for all fields, so that a looser match never takes a field from an exact
     /// one; then without case and `_`.
-    pub(crate) fn new(
-        sent: &[FieldDefinition],
-        types: &[Ty],
-        fields: &'static [&'static str],
-    ) -> Self {
+    pub(crate) fn new(sent: &[FieldDefinition], types: &[Ty], fields: &'static [&'static str]) -> Self {
         let mut exact: HashMap<&str, usize> = HashMap::new();
         let mut by_go_name: HashMap<String, usize> = HashMap::new();
         let mut loose: HashMap<String, Vec<usize>> = HashMap::new();
@@ -56,53 +52,26 @@ impl Fit {
         }
         let mut taken = vec![false; fields.len()];
         let mut targets: Vec<Option<usize>> = vec![None; sent.len()];
-        let mut take = |at: usize| {
-            taken
-                .get_mut(at)
-                .is_some_and(|taken| !std::mem::replace(taken, true))
-        };
-        for (target, field) in targets
-            .iter_mut()
-            .zip(sent)
-            .filter(|(_, field)| is_exported(&field.name))
-        {
-            let found = by_go_name
-                .get(&*field.name)
-                .or_else(|| exact.get(&*field.name));
+        let mut take = |at: usize| taken.get_mut(at).is_some_and(|taken| !std::mem::replace(taken, true));
+        for (target, field) in targets.iter_mut().zip(sent).filter(|(_, field)| is_exported(&field.name)) {
+            let found = by_go_name.get(&*field.name).or_else(|| exact.get(&*field.name));
             *target = found.copied().filter(|at| take(*at));
         }
-        for (target, field) in targets
-            .iter_mut()
-            .zip(sent)
-            .filter(|(_, field)| is_exported(&field.name))
-        {
+        for (target, field) in targets.iter_mut().zip(sent).filter(|(_, field)| is_exported(&field.name)) {
             if target.is_none() {
                 let candidates = loose.get(&folded(&field.name)).into_iter().flatten();
                 *target = candidates.copied().find(|at| take(*at));
             }
         }
         let matched = || {
-            targets
-                .iter()
-                .zip(types)
-                .enumerate()
-                .filter_map(|(at, (target, ty))| Some((at, (*target)?, *ty)))
+            targets.iter().zip(types).enumerate().filter_map(|(at, (target, ty))| Some((at, (*target)?, *ty)))
         };
         let pairs = matched().filter_map(|(number, target, ty)| {
             let name = fields.get(target)?;
-            Some(Pair {
-                number: u32::try_from(number).ok()?,
-                ty,
-                name,
-            })
+            Some(Pair { number: u32::try_from(number).ok()?, ty, name })
         });
         let in_order = matched().map(|(_, target, _)| target).eq(0..fields.len());
-        Self {
-            fields,
-            pairs: pairs.collect(),
-            in_order,
-            by_name_only: AtomicBool::new(false),
-        }
+        Self { fields, pairs: pairs.collect(), in_order, by_name_only: AtomicBool::new(false) }
     }
 
     /// Whether this is the fit for a receiver with these fields.

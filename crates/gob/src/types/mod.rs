@@ -19,10 +19,11 @@ use crate::de;
 use crate::error::{Error, Result};
 use crate::limits::Limits;
 use crate::names::Marshaler;
+use crate::value::Value;
 use crate::wire::Cursor;
 
 pub(crate) use chain::Chain;
-pub(crate) use definition::{Definition, Form};
+pub(crate) use definition::{Definition, FieldDefinition, Form};
 pub(crate) use fit::{Fit, Fits, Pair};
 
 /// The types that a peer defined on one stream, with the limits that they and its values keep to.
@@ -59,9 +60,7 @@ impl Ty {
 
     #[inline]
     fn place(self) -> Option<usize> {
-        self.0
-            .checked_sub(Self::FIRST_DEFINED)
-            .map(|at| at as usize)
+        self.0.checked_sub(Self::FIRST_DEFINED).map(|at| at as usize)
     }
 }
 
@@ -122,13 +121,7 @@ impl Types {
     /// Of a stream on which nothing has come.
     #[must_use]
     pub fn new(limits: Limits) -> Self {
-        Self {
-            limits,
-            wires: Vec::new(),
-            near: Vec::new(),
-            far: HashMap::new(),
-            definitions_len: 0,
-        }
+        Self { limits, wires: Vec::new(), near: Vec::new(), far: HashMap::new(), definitions_len: 0 }
     }
 
     /// The limits that definitions and values keep to.
@@ -162,6 +155,15 @@ impl Types {
         de::decode(self, value)
     }
 
+    /// Decodes one value without a Rust type for it. `value` is as for [`decode`](Self::decode).
+    ///
+    /// # Errors
+    ///
+    /// As [`decode`](Self::decode).
+    pub fn decode_value(self: &Arc<Self>, value: &[u8]) -> Result<Value> {
+        Value::decode(self, value)
+    }
+
     /// Adds the type that the rest of a message defines, after its negated id; leaves `body` behind it.
     ///
     /// # Errors
@@ -180,9 +182,7 @@ impl Types {
         }
         let before = body.rest.len();
         let definition = Definition::read(id, body, &self.limits)?;
-        let len = self
-            .definitions_len
-            .saturating_add(before - body.rest.len());
+        let len = self.definitions_len.saturating_add(before - body.rest.len());
         if len > self.limits.definitions_len_max {
             return Err(Error::limit(format!(
                 "definitions of {len} bytes are over the limit of {}",
@@ -221,6 +221,11 @@ impl Types {
             Some(0) | None => self.far.get(&id).copied(),
             Some(count) => Some(Ty::defined(usize::from(*count) - 1)),
         }
+    }
+
+    /// The id that the peer knows a type by.
+    pub(crate) fn id_of(&self, ty: Ty) -> i32 {
+        self.wire(ty).map_or(ty.0 as i32, |wire| wire.definition.id)
     }
 
     /// What the peer defined; None for predefined types.
@@ -305,9 +310,9 @@ pub(crate) fn user_id(negated: i64) -> Result<i32> {
     let id = negated.checked_neg().and_then(|id| i32::try_from(id).ok());
     match id {
         Some(id) if id >= 64 => Ok(id),
-        Some(id) => Err(Error::damaged(format!(
-            "duplicate type received: id {id}, and ids below 64 are predefined"
-        ))),
+        Some(id) => {
+            Err(Error::damaged(format!("duplicate type received: id {id}, and ids below 64 are predefined")))
+        }
         None => Err(Error::damaged(format!("type id {negated} is out of range"))),
     }
 }

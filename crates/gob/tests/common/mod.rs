@@ -16,10 +16,7 @@ pub struct Written {
 
 impl Written {
     pub fn stream(&self) -> Vec<u8> {
-        self.writes
-            .iter()
-            .flat_map(|(_, bytes)| bytes.clone())
-            .collect()
+        self.writes.iter().flat_map(|(_, bytes)| bytes.clone()).collect()
     }
 }
 
@@ -36,11 +33,7 @@ pub fn recorded(file: &str) -> (BTreeMap<String, Written>, BTreeMap<String, Give
     let (encode, decode) = text.split_once("\n== decode").unwrap();
     let mut written: BTreeMap<String, Written> = BTreeMap::new();
     let mut name = "";
-    for line in encode
-        .lines()
-        .skip_while(|line| !line.starts_with("== encode"))
-        .skip(1)
-    {
+    for line in encode.lines().skip_while(|line| !line.starts_with("== encode")).skip(1) {
         match line.strip_prefix("  [") {
             None => {
                 name = line;
@@ -49,11 +42,7 @@ pub fn recorded(file: &str) -> (BTreeMap<String, Written>, BTreeMap<String, Give
             Some(rest) => {
                 if let Some((number, bytes)) = rest.split_once("] write: ") {
                     let number = number.parse().unwrap();
-                    written
-                        .get_mut(name)
-                        .unwrap()
-                        .writes
-                        .push((number, unhex(bytes)));
+                    written.get_mut(name).unwrap().writes.push((number, unhex(bytes)));
                 }
             }
         }
@@ -77,18 +66,11 @@ pub fn recorded(file: &str) -> (BTreeMap<String, Written>, BTreeMap<String, Give
 }
 
 pub fn unhex(text: &str) -> Vec<u8> {
-    text.split(' ')
-        .filter(|byte| *byte != "-")
-        .map(|byte| u8::from_str_radix(byte, 16).unwrap())
-        .collect()
+    text.split(' ').filter(|byte| *byte != "-").map(|byte| u8::from_str_radix(byte, 16).unwrap()).collect()
 }
 
 pub fn hex(bytes: &[u8]) -> String {
-    bytes
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect::<Vec<_>>()
-        .join(" ")
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().join(" ")
 }
 
 #[derive(Serialize, Deserialize, Debug, PartialEq, Clone, Default)]
