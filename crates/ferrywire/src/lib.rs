@@ -50,6 +50,7 @@
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+mod arrival;
 pub mod body;
 pub mod client;
 pub mod codec;

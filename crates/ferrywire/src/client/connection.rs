@@ -8,13 +8,15 @@ use std::future::{Future, poll_fn};
 use std::io;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, Waker, ready};
+use std::time::Duration;
 
 use tokio::sync::{Notify, Semaphore};
 use tokio::time::Instant;
 
 use super::link::{Link, Outgoing, Room, Sent};
-use super::pending::{Pending, SLOTS_MAX, Span};
+use super::pending::{Pending, Polled, SLOTS_MAX, Settled, Span};
+use crate::arrival::Arrival;
 use crate::body::{Body, Sink};
 use crate::codec::Format;
 use crate::error::{Code, Error, Phase, Result};
@@ -23,7 +25,7 @@ use crate::limits::Limits;
 use crate::message::Read;
 use crate::output::Output;
 use crate::protocol::{Protocol, ReadReplies, WriteRequests};
-use crate::timer::Timer;
+use crate::timer::{self, Timer};
 use crate::transport::{BoxFuture, Stream};
 
 /// What callers and the connection's task share.
@@ -107,6 +109,9 @@ pub(crate) fn start<P: Protocol>(
         output: Output::default(),
         timer: Timer::default(),
         unknown_replies: 0,
+        arrival: Arrival::default(),
+        closing: None,
+        callers: Vec::new(),
     };
     (connection, driver.run())
 }
@@ -120,24 +125,8 @@ impl<P: Protocol> Connection<P> {
     fn error(&self, code: Code, text: impl Into<std::borrow::Cow<'static, str>>, phase: Phase) -> Error {
         Error::new(code, text).in_phase(phase).at_peer(self.peer.clone())
     }
-}
 
-impl<W> State<W> {
-    fn wake_task(&mut self) {
-        if !self.is_woken
-            && let Some(task) = &self.task
-        {
-            self.is_woken = true;
-            task.wake_by_ref();
-        }
-    }
-}
-
-impl<P: Protocol> Link for Connection<P> {
-    fn send(&self, outgoing: &Outgoing<'_>, room: Option<Room>, cx: &mut Context<'_>) -> Result<Sent> {
-        let Some(room) = room.or_else(|| self.room.clone().try_acquire_owned().ok().map(Room)) else {
-            return Ok(Sent::NoRoom);
-        };
+    fn send_with_room(&self, outgoing: &Outgoing<'_>, cx: &mut Context<'_>) -> Result<Sent> {
         let mut spare = SPARE.take();
         spare.clear();
         let mut sink = Sink::new(self.format, &mut spare);
@@ -168,40 +157,72 @@ impl<P: Protocol> Link for Connection<P> {
         }
         state.wake_task();
         drop(guard);
-        room.0.forget();
         put_back(spare);
         Ok(Sent::As(id))
     }
+}
+
+impl<W> State<W> {
+    fn wake_task(&mut self) {
+        if !self.is_woken
+            && let Some(task) = &self.task
+        {
+            self.is_woken = true;
+            task.wake_by_ref();
+        }
+    }
+}
+
+impl<P: Protocol> Link for Connection<P> {
+    fn send(&self, outgoing: &Outgoing<'_>, room: Option<Room>, cx: &mut Context<'_>) -> Result<Sent> {
+        match room {
+            Some(room) => room.0.forget(),
+            None => match self.room.try_acquire() {
+                Ok(permit) => permit.forget(),
+                Err(_) => return Ok(Sent::NoRoom),
+            },
+        }
+        let sent = self.send_with_room(outgoing, cx);
+        if !matches!(sent, Ok(Sent::As(_))) {
+            self.room.add_permits(1);
+        }
+        sent
+    }
 
     fn poll(&self, id: u64, cx: &mut Context<'_>, settle: &mut dyn FnMut(Result<Body<'_>>)) -> Poll<()> {
-        let spare = SPARE.take();
-        let polled = self.state().pending.poll(id, cx.waker(), spare);
-        let Poll::Ready(settled) = polled else {
-            return Poll::Pending;
+        let mut bytes = SPARE.take();
+        let polled = self.state().pending.poll(id, cx.waker(), &mut bytes);
+        let outcome = match polled {
+            Polled::Waits(_) => {
+                SPARE.set(bytes);
+                return Poll::Pending;
+            }
+            Polled::Done(outcome) => outcome,
         };
         self.room.add_permits(1);
-        match &settled.outcome {
+        match &outcome {
             Ok((format, types)) => {
-                settle(Ok(Body { format: *format, bytes: &settled.bytes, types: types.as_ref() }));
+                settle(Ok(Body { format: *format, bytes: &bytes, types: types.as_ref() }));
             }
             Err(error) => settle(Err(error.clone())),
         }
-        put_back(settled.bytes);
+        put_back(bytes);
         Poll::Ready(())
     }
 
     fn withdraw(&self, id: u64) {
         let mut guard = self.state();
         let state = &mut *guard;
-        let has_waited = state.pending.remove(id);
+        let waker = state.pending.remove(id);
         // A peer that takes nothing is not sent withdrawals without end either.
-        if has_waited && state.closed.is_none() && state.out.len() < 2 * self.limits.outbound_len_max {
+        if waker.is_some() && state.closed.is_none() && state.out.len() < 2 * self.limits.outbound_len_max {
             let at = state.out.len();
             state.writer.cancel(&mut state.out, id);
             state.given += (state.out.len() - at) as u64;
             state.wake_task();
         }
         drop(guard);
+        drop(waker);
         self.room.add_permits(1);
     }
 
@@ -251,6 +272,11 @@ struct Driver<P: Protocol> {
     output: Output,
     timer: Timer,
     unknown_replies: usize,
+    arrival: Arrival,
+    /// Until when a connection that is being closed sends what is left.
+    closing: Option<Instant>,
+    /// Callers to be woken once the lock is free.
+    callers: Vec<Waker>,
 }
 
 /// The most reads before other tasks have a turn.
@@ -269,7 +295,7 @@ impl<P: Protocol> Driver<P> {
         let mut guard = self.connection.state();
         let state = &mut *guard;
         let sent = state.sent;
-        state.pending.end(|_, span| {
+        state.pending.end(&mut self.callers, |_, _, span| {
             let error = error.clone();
             Some(if span.start >= sent { error.not_executed() } else { error })
         });
@@ -277,6 +303,7 @@ impl<P: Protocol> Driver<P> {
         state.out = Vec::new();
         state.task = None;
         drop(guard);
+        self.callers.drain(..).for_each(Waker::wake);
         self.connection.taken.notify_waiters();
     }
 
@@ -288,11 +315,8 @@ impl<P: Protocol> Driver<P> {
                 state.task = Some(cx.waker().clone());
             }
             if state.is_closing {
-                return Poll::Ready(self.connection.error(
-                    Code::Cancelled,
-                    "the client has closed the connection",
-                    Phase::Wait,
-                ));
+                drop(state);
+                return self.poll_close(cx);
             }
         }
         if let Poll::Ready(error) = self.poll_input(cx) {
@@ -301,8 +325,22 @@ impl<P: Protocol> Driver<P> {
         if let Poll::Ready(Err(cause)) = self.poll_output(cx) {
             return Poll::Ready(self.lost(cause, Phase::Write));
         }
-        self.poll_deadlines(cx);
-        Poll::Pending
+        self.poll_deadlines(cx)
+    }
+
+    /// Sends what is left, withdrawals among it, for as long as a moment allows.
+    fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<Error> {
+        const LINGER: Duration = Duration::from_secs(1);
+        if self.poll_output(cx).is_pending() {
+            let until = *self.closing.get_or_insert_with(|| {
+                self.timer = Timer::default();
+                timer::after(LINGER)
+            });
+            self.timer.by(until);
+            ready!(self.timer.poll(cx));
+        }
+        let text = "the client has closed the connection";
+        Poll::Ready(self.connection.error(Code::Cancelled, text, Phase::Wait))
     }
 
     fn lost(&self, cause: io::Error, phase: Phase) -> Error {
@@ -314,13 +352,14 @@ impl<P: Protocol> Driver<P> {
     fn poll_input(&mut self, cx: &mut Context<'_>) -> Poll<Error> {
         for _ in 0..READS_MAX {
             let (connection, reader) = (&*self.connection, &mut self.reader);
-            let unknown_replies = &mut self.unknown_replies;
-            let mut failed = None;
+            let (unknown_replies, callers) = (&mut self.unknown_replies, &mut self.callers);
+            let (mut failed, mut done) = (None, 0);
             let read = self.input.poll_read(cx, &mut *self.stream.reader, |bytes| {
-                let (used, outcome) = receive(connection, reader, bytes, unknown_replies);
-                failed = outcome.err();
+                let (used, outcome) = receive(connection, reader, bytes, unknown_replies, callers);
+                (failed, done) = (outcome.err(), used);
                 used
             });
+            self.callers.drain(..).for_each(Waker::wake);
             if let Some(error) = failed {
                 return Poll::Ready(error);
             }
@@ -333,7 +372,7 @@ impl<P: Protocol> Driver<P> {
                         Phase::Wait,
                     ));
                 }
-                Poll::Ready(Ok(_)) => {}
+                Poll::Ready(Ok(_)) => self.arrival.note(done, self.input.tail().len()),
                 Poll::Ready(Err(cause)) => return Poll::Ready(self.lost(cause, Phase::Wait)),
             }
         }
@@ -359,29 +398,43 @@ impl<P: Protocol> Driver<P> {
         written
     }
 
-    fn poll_deadlines(&mut self, cx: &mut Context<'_>) {
+    /// Ends calls whose deadline has passed, and the connection if a reply does not arrive in time.
+    fn poll_deadlines(&mut self, cx: &mut Context<'_>) -> Poll<Error> {
         loop {
-            {
-                let state = self.connection.state();
-                match state.deadline {
-                    Some(at) => self.timer.by(at),
-                    None => return,
-                }
+            let arrival = self.arrival.deadline(&self.connection.limits);
+            let deadline = self.connection.state().deadline;
+            for at in [arrival, deadline].into_iter().flatten() {
+                self.timer.by(at);
             }
-            let Poll::Ready(now) = self.timer.poll(cx) else {
-                return;
-            };
-            let mut guard = self.connection.state();
-            let state = &mut *guard;
-            let (connection, sent) = (&self.connection, state.sent);
-            state.pending.end(|deadline, span| {
-                let phase = if span.end > sent { Phase::Write } else { Phase::Wait };
-                (deadline <= now).then(|| {
-                    connection.error(Code::DeadlineExceeded, "the deadline passed without a reply", phase)
-                })
-            });
-            state.deadline = state.pending.next_deadline();
+            let now = ready!(self.timer.poll(cx));
+            if arrival.is_some_and(|at| at <= now) {
+                let text = "a reply began and did not arrive in time";
+                return Poll::Ready(self.connection.error(Code::Unavailable, text, Phase::Wait));
+            }
+            if deadline.is_some_and(|at| at <= now) {
+                self.expire(now);
+            }
         }
+    }
+
+    /// Ends calls whose deadline has passed, and tells the server that nobody waits for them.
+    fn expire(&mut self, now: Instant) {
+        let mut guard = self.connection.state();
+        let State { pending, writer, out, given, sent, .. } = &mut *guard;
+        let (connection, at) = (&self.connection, out.len());
+        pending.end(&mut self.callers, |id, deadline, span| {
+            if deadline > now {
+                return None;
+            }
+            writer.cancel(out, id);
+            let phase = if span.end > *sent { Phase::Write } else { Phase::Wait };
+            Some(connection.error(Code::DeadlineExceeded, "the deadline passed without a reply", phase))
+        });
+        *given += (out.len() - at) as u64;
+        guard.deadline = guard.pending.next_deadline();
+        guard.wake_task();
+        drop(guard);
+        self.callers.drain(..).for_each(Waker::wake);
     }
 }
 
@@ -391,6 +444,7 @@ fn receive<P: Protocol>(
     reader: &mut P::ReadReplies,
     bytes: &[u8],
     unknown_replies: &mut usize,
+    callers: &mut Vec<Waker>,
 ) -> (usize, Result<()>) {
     let mut used = 0;
     let mut state = connection.state();
@@ -402,12 +456,16 @@ fn receive<P: Protocol>(
                     true => error,
                     false => error.at_peer(connection.peer.clone()),
                 });
-                if !state.pending.settle(message.id, outcome) {
-                    tracing::debug!(peer = %connection.peer, id = message.id, "a reply that nobody waits for");
-                    *unknown_replies += 1;
+                match state.pending.settle(message.id, outcome) {
+                    Settled::Caller(caller) => callers.push(caller),
+                    Settled::Late => {}
+                    Settled::Unknown => {
+                        tracing::debug!(peer = %connection.peer, id = message.id, "a reply to no call of ours");
+                        *unknown_replies += 1;
+                    }
                 }
                 if *unknown_replies > connection.limits.unknown_replies_max {
-                    let text = "too many replies that nobody waits for";
+                    let text = "too many replies to no call of ours";
                     return (used, Err(connection.error(Code::Unavailable, text, Phase::Wait)));
                 }
             }

@@ -4,7 +4,7 @@
 //! the slot's next call. Whoever takes a call out of waiting answers it; nobody else may.
 
 use std::sync::Arc;
-use std::task::{Poll, Waker};
+use std::task::Waker;
 
 use tokio::time::Instant;
 
@@ -45,11 +45,24 @@ enum State {
     Done(Result<(Format, Option<Arc<Types>>)>),
 }
 
-/// What became of a call: its reply's body, in a buffer that the caller gives back.
+/// Whom a reply was for.
 #[derive(Debug)]
-pub(crate) struct Settled {
-    pub(crate) outcome: Result<(Format, Option<Arc<Types>>)>,
-    pub(crate) bytes: Vec<u8>,
+pub(crate) enum Settled {
+    /// A caller that waits.
+    Caller(Waker),
+    /// A call that was withdrawn or has ended.
+    Late,
+    /// No call that was ever made.
+    Unknown,
+}
+
+/// What became of a call.
+#[derive(Debug)]
+pub(crate) enum Polled {
+    /// It still waits. Its former waker, if it has another now, is to be dropped without the lock.
+    Waits(#[allow(dead_code, reason = "only to be dropped")] Option<Waker>),
+    /// It has ended; with success, the buffer has been swapped for that of the reply's body.
+    Done(Result<(Format, Option<Arc<Types>>)>),
 }
 
 /// The low bits of an id are the slot's, the others its generation's.
@@ -93,34 +106,48 @@ impl Pending {
         (slot.generation == id >> SLOT_BITS).then_some(slot)
     }
 
-    /// Gives a waiting call its reply and wakes its caller. Says whether anybody waited.
+    /// Gives a waiting call its reply. Returns its caller, to be woken without the lock.
     #[inline]
-    pub(crate) fn settle(&mut self, id: u64, outcome: Result<Body<'_>>) -> bool {
+    pub(crate) fn settle(&mut self, id: u64, outcome: Result<Body<'_>>) -> Settled {
         let Some(slot) = self.slot(id) else {
-            return false;
+            return self.nobodys(id);
         };
         if !matches!(slot.state, State::Waiting(_)) {
-            return false;
+            return Settled::Late;
         }
         let done = outcome.map(|body| {
             slot.bytes.clear();
             slot.bytes.extend_from_slice(body.bytes);
             (body.format, body.types.cloned())
         });
-        if let State::Waiting(waker) = std::mem::replace(&mut slot.state, State::Done(done)) {
-            waker.wake();
+        match std::mem::replace(&mut slot.state, State::Done(done)) {
+            State::Waiting(caller) => Settled::Caller(caller),
+            State::Free | State::Done(_) => Settled::Late,
         }
-        true
     }
 
-    /// Ends waiting calls without a reply: those that `error` has an error for.
-    pub(crate) fn end(&mut self, mut error: impl FnMut(Instant, Span) -> Option<crate::error::Error>) {
-        for slot in &mut self.slots {
+    /// What a reply is that no slot waits for: late, if its id was ever given.
+    #[cold]
+    fn nobodys(&self, id: u64) -> Settled {
+        let slot = self.slots.get(id as usize & (SLOTS_MAX - 1));
+        let was_given = slot.is_some_and(|slot| id >> SLOT_BITS < slot.generation);
+        if was_given { Settled::Late } else { Settled::Unknown }
+    }
+
+    /// Ends waiting calls without a reply: those that `error` has an error for. Their callers go into
+    /// `callers`, to be woken without the lock.
+    pub(crate) fn end(
+        &mut self,
+        callers: &mut Vec<Waker>,
+        mut error: impl FnMut(u64, Instant, Span) -> Option<crate::error::Error>,
+    ) {
+        for (index, slot) in self.slots.iter_mut().enumerate() {
+            let id = slot.generation << SLOT_BITS | index as u64;
             if let State::Waiting(_) = slot.state
-                && let Some(error) = error(slot.deadline, slot.span)
-                && let State::Waiting(waker) = std::mem::replace(&mut slot.state, State::Done(Err(error)))
+                && let Some(error) = error(id, slot.deadline, slot.span)
+                && let State::Waiting(caller) = std::mem::replace(&mut slot.state, State::Done(Err(error)))
             {
-                waker.wake();
+                callers.push(caller);
             }
         }
     }
@@ -131,33 +158,33 @@ impl Pending {
         self.slots.iter().filter(waits).map(|slot| slot.deadline).min()
     }
 
-    /// What became of a call; its slot is then free. `spare` becomes the slot's buffer.
+    /// What became of a call; its slot is then free, and has `spare` as its buffer in place of the reply's.
     #[inline]
-    pub(crate) fn poll(&mut self, id: u64, waker: &Waker, spare: Vec<u8>) -> Poll<Settled> {
+    pub(crate) fn poll(&mut self, id: u64, waker: &Waker, spare: &mut Vec<u8>) -> Polled {
         let slot = self.slot(id).expect("only its caller frees a call's slot");
         if let State::Waiting(waiting) = &mut slot.state {
-            if !waiting.will_wake(waker) {
-                *waiting = waker.clone();
-            }
-            return Poll::Pending;
+            let outdated = (!waiting.will_wake(waker)).then(|| std::mem::replace(waiting, waker.clone()));
+            return Polled::Waits(outdated);
         }
-        let bytes = std::mem::replace(&mut slot.bytes, spare);
+        std::mem::swap(&mut slot.bytes, spare);
         let state = std::mem::replace(&mut slot.state, State::Free);
         self.free(id);
         match state {
-            State::Done(outcome) => Poll::Ready(Settled { outcome, bytes }),
+            State::Done(outcome) => Polled::Done(outcome),
             State::Free | State::Waiting(_) => unreachable!("a free slot's generation is nobody's"),
         }
     }
 
-    /// Takes a call out, whatever became of it. Says whether it still waited.
-    pub(crate) fn remove(&mut self, id: u64) -> bool {
-        let Some(slot) = self.slot(id) else {
-            return false;
-        };
+    /// Takes a call out, whatever became of it. Returns its waker if it still waited, to be dropped without
+    /// the lock: dropping it can run code of a user.
+    pub(crate) fn remove(&mut self, id: u64) -> Option<Waker> {
+        let slot = self.slot(id)?;
         let state = std::mem::replace(&mut slot.state, State::Free);
         self.free(id);
-        matches!(state, State::Waiting(_))
+        match state {
+            State::Waiting(waker) => Some(waker),
+            State::Free | State::Done(_) => None,
+        }
     }
 
     fn free(&mut self, id: u64) {
@@ -192,14 +219,14 @@ mod tests {
         let mut pending = Pending::default();
         let (first, second) = (insert(&mut pending), insert(&mut pending));
 
-        assert!(pending.settle(second, body(b"two")));
-        assert!(!pending.settle(second, body(b"again")));
+        assert!(matches!(pending.settle(second, body(b"two")), Settled::Caller(_)));
+        assert!(matches!(pending.settle(second, body(b"again")), Settled::Late));
+        assert!(matches!(pending.settle(2, body(b"never asked for")), Settled::Unknown));
 
-        assert!(pending.poll(first, Waker::noop(), Vec::new()).is_pending());
-        let Poll::Ready(settled) = pending.poll(second, Waker::noop(), Vec::new()) else {
-            panic!("the second call was settled")
-        };
-        assert_eq!(settled.bytes, b"two");
+        let mut bytes = Vec::new();
+        assert!(matches!(pending.poll(first, Waker::noop(), &mut bytes), Polled::Waits(_)));
+        assert!(matches!(pending.poll(second, Waker::noop(), &mut bytes), Polled::Done(Ok(_))));
+        assert_eq!(bytes, b"two");
     }
 
     /// Row C5: a late reply never finds the slot's next call.
@@ -207,12 +234,12 @@ mod tests {
     async fn a_late_reply_does_not_reach_the_slots_next_call() {
         let mut pending = Pending::default();
         let withdrawn = insert(&mut pending);
-        assert!(pending.remove(withdrawn));
+        assert!(pending.remove(withdrawn).is_some());
         let next = insert(&mut pending);
 
-        assert!(!pending.settle(withdrawn, body(b"late")));
+        assert!(matches!(pending.settle(withdrawn, body(b"late")), Settled::Late));
 
-        assert!(pending.poll(next, Waker::noop(), Vec::new()).is_pending());
+        assert!(matches!(pending.poll(next, Waker::noop(), &mut Vec::new()), Polled::Waits(_)));
     }
 
     /// Defect 25: start, wrap and reuse of sequence numbers were undecided.
@@ -224,7 +251,7 @@ mod tests {
             let ids = [insert(&mut pending), insert(&mut pending), insert(&mut pending)];
             for id in ids {
                 assert!(seen.insert(id), "{id} was used twice");
-                assert!(pending.remove(id));
+                assert!(pending.remove(id).is_some());
             }
         }
         assert_eq!(pending.free.len(), pending.slots.len());
@@ -235,11 +262,13 @@ mod tests {
         let mut pending = Pending::default();
         let id = insert(&mut pending);
 
-        pending.end(|_, _| Some(Error::new(Code::Unavailable, "gone")));
+        let mut callers = Vec::new();
+        pending.end(&mut callers, |_, _, _| Some(Error::new(Code::Unavailable, "gone")));
+        assert_eq!(callers.len(), 1);
 
-        let Poll::Ready(settled) = pending.poll(id, Waker::noop(), Vec::new()) else {
+        let Polled::Done(outcome) = pending.poll(id, Waker::noop(), &mut Vec::new()) else {
             panic!("the call was ended")
         };
-        assert_eq!(settled.outcome.unwrap_err().code(), Code::Unavailable);
+        assert_eq!(outcome.unwrap_err().code(), Code::Unavailable);
     }
 }
