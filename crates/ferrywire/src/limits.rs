@@ -68,6 +68,9 @@ pub struct Limits {
     /// The most bytes of replies that wait to be sent on one connection before it is no longer read; 1 MiB
     /// unless set.
     pub outbound_len_max: usize,
+    /// The least that a peer must take of its replies in 30 s while more than
+    /// [`outbound_len_max`](Self::outbound_len_max) of them wait, in bytes; 64 KiB unless set.
+    pub outbound_progress_min: usize,
     /// The time after which a connection is closed whose peer takes no byte of what is being sent; 10 s
     /// unless set.
     pub stall_timeout: Duration,
@@ -120,6 +123,7 @@ impl Default for Limits {
             calls_max: 16_384,
             bytes_in_flight_max: 256 * MIB,
             outbound_len_max: MIB,
+            outbound_progress_min: 64 * KIB,
             stall_timeout: Duration::from_secs(10),
             handler_timeout: Duration::from_secs(30),
             handler_timeout_max: Duration::from_secs(3600),

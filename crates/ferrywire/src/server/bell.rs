@@ -42,7 +42,9 @@ impl Bell {
     pub(crate) fn listen(&self, waker: &Waker) {
         let mut rung = self.rung();
         if !rung.task.as_ref().is_some_and(|task| task.will_wake(waker)) {
-            rung.task = Some(waker.clone());
+            let old = rung.task.replace(waker.clone());
+            drop(rung);
+            drop(old);
         }
     }
 

@@ -81,6 +81,8 @@ struct Bank<P: Protocol> {
     last: Option<Route>,
     conduct: Conduct,
     out: Vec<u8>,
+    /// Bytes that were taken out of `out` and are not sent.
+    unsent: usize,
 }
 
 impl<P: Protocol> Connection<P> {
@@ -98,6 +100,7 @@ impl<P: Protocol> Connection<P> {
             last: None,
             conduct: Conduct::default(),
             out: Vec::new(),
+            unsent: 0,
         };
         Self { reader, bank, ended: false }
     }
@@ -183,6 +186,12 @@ impl<P: Protocol> Connection<P> {
         &mut self.bank.out
     }
 
+    /// Says how many bytes were taken out of [`out`](Self::out) and are not sent.
+    #[inline]
+    pub(crate) fn note_unsent(&mut self, unsent: usize) {
+        self.bank.unsent = unsent;
+    }
+
     /// How many bytes it holds: arguments of running calls, and replies that nobody has taken to send.
     #[inline]
     pub(crate) fn held(&self) -> usize {
@@ -198,7 +207,7 @@ impl<P: Protocol> Connection<P> {
 impl<P: Protocol> Bank<P> {
     fn has_room(&self) -> bool {
         self.seats.pending() < self.shared.limits.calls_per_connection_max
-            && self.out.len() < self.shared.limits.outbound_len_max
+            && self.out.len() + self.unsent < self.shared.limits.outbound_len_max
     }
 
     fn call(&mut self, ask: Ask<'_, P::Tag>) {

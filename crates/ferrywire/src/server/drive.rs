@@ -12,8 +12,8 @@ use tokio::time::Instant;
 
 use super::bell::{Bell, Order};
 use super::connection::{Connection, Received, Shared, Stop};
+use crate::arrival::Arrival;
 use crate::input::Input;
-use crate::limits::Limits;
 use crate::output::Output;
 use crate::protocol::Protocol;
 use crate::timer::{self, Timer};
@@ -67,10 +67,11 @@ enum End {
 /// Moments that a connection keeps in mind. A clock is read only when one of them begins.
 #[derive(Debug, Default)]
 struct Watch {
-    /// Since when the beginning of a message waits for its rest, and how many bytes have come.
-    partial: Option<(Instant, usize)>,
+    arrival: Arrival,
     /// Since when the peer has taken nothing of what is to be sent.
     stalled: Option<Instant>,
+    /// Since when more replies wait than may, and how many bytes the peer had taken by then.
+    piled_up: Option<(Instant, u64)>,
     /// When the connection is next looked at for idleness.
     idle: Option<Instant>,
     /// Reads so far, and how many there were when idleness was last looked at.
@@ -83,6 +84,9 @@ struct Watch {
     /// Until when a connection that is done waits for its peer to end.
     closing: Option<Instant>,
 }
+
+/// How long a peer is watched that lets replies pile up.
+const PILE_WATCHED_FOR: Duration = Duration::from_secs(30);
 
 /// The most reads before other tasks have a turn.
 const READS_MAX: usize = 16;
@@ -133,12 +137,12 @@ impl<P: Protocol> Driver<P> {
         let connection = &mut self.connection;
         let mut received = Received { used: 0, stop: Stop::NeedsBytes };
         // What had to wait for room. The beginning of a message is not looked at again without its rest.
-        if !self.input.tail().is_empty() && self.watch.partial.is_none() && connection.wants_bytes() {
+        if !self.input.tail().is_empty() && !self.watch.arrival.is_partial() && connection.wants_bytes() {
             self.input.retry(|bytes| {
                 received = connection.receive(bytes);
                 received.used
             });
-            self.watch.note_partial(received, self.input.tail().len());
+            self.watch.note_arrival(received, self.input.tail().len());
         }
         for _ in 0..READS_MAX {
             if received.stop != Stop::NeedsBytes || !connection.wants_bytes() {
@@ -155,12 +159,12 @@ impl<P: Protocol> Driver<P> {
                     // The peer has ended its direction; what it asked before is still answered.
                     connection.end();
                     self.watch.peer_ended = true;
-                    self.watch.partial = None;
+                    self.watch.arrival.reset();
                     return Ok(false);
                 }
                 Poll::Ready(Ok(_)) => self.watch.reads += 1,
             }
-            self.watch.note_partial(received, self.input.tail().len());
+            self.watch.note_arrival(received, self.input.tail().len());
         }
         Ok(true)
     }
@@ -176,6 +180,10 @@ impl<P: Protocol> Driver<P> {
             }
             Poll::Pending => {}
         }
+        let left = self.output.left();
+        self.connection.note_unsent(left);
+        let is_piled_up = left + self.connection.out().len() >= self.shared.limits.outbound_len_max;
+        self.watch.note_pile(is_piled_up, self.output.total());
         Ok(())
     }
 
@@ -239,22 +247,32 @@ impl<P: Protocol> Driver<P> {
             } else {
                 watch.deadline = None;
             }
-            let partial = watch.partial.map(|(since, came)| since + allowed(&self.shared.limits, came));
+            let arrival = watch.arrival.deadline(&self.shared.limits);
+            let piled_up = watch.piled_up.map(|(since, _)| since + PILE_WATCHED_FOR);
             let stalled = watch.stalled.map(|since| since + self.shared.limits.stall_timeout);
             if watch.idle.is_none() {
                 watch.idle = Some(timer::after(self.shared.limits.idle_timeout));
             }
-            for at in [partial, stalled, watch.idle, watch.deadline].into_iter().flatten() {
+            for at in [arrival, stalled, piled_up, watch.idle, watch.deadline].into_iter().flatten() {
                 self.timer.by(at);
             }
             let Poll::Ready(now) = self.timer.poll(cx) else {
                 return None;
             };
-            if partial.is_some_and(|at| at <= now) {
+            if arrival.is_some_and(|at| at <= now) {
                 return Some("frame_timeout");
             }
             if stalled.is_some_and(|at| at <= now) {
                 return Some("stall_timeout");
+            }
+            if let Some((_, sent)) = watch.piled_up
+                && piled_up.is_some_and(|at| at <= now)
+            {
+                let taken = self.output.total() - sent;
+                if taken < self.shared.limits.outbound_progress_min as u64 {
+                    return Some("outbound_progress_min");
+                }
+                watch.piled_up = Some((now, self.output.total()));
             }
             if watch.idle.is_some_and(|at| at <= now) {
                 let was_quiet = watch.reads == watch.reads_seen && self.connection.pending() == 0;
@@ -284,19 +302,19 @@ impl<P: Protocol> Drop for Driver<P> {
 
 impl Watch {
     /// Keeps in mind when a message began to arrive and how much of it has.
-    fn note_partial(&mut self, received: Received, left: usize) {
-        if received.stop != Stop::NeedsBytes || left == 0 {
-            self.partial = None;
-        } else if let (Some((_, came)), 0) = (&mut self.partial, received.used) {
-            *came = left;
-        } else {
-            self.partial = Some((Instant::now(), left));
+    fn note_arrival(&mut self, received: Received, left: usize) {
+        match received.stop {
+            Stop::NeedsBytes => self.arrival.note(received.used, left),
+            Stop::Busy | Stop::Share | Stop::Ended => self.arrival.reset(),
         }
     }
-}
 
-/// The time that a message may take of which `came` bytes have arrived.
-fn allowed(limits: &Limits, came: usize) -> Duration {
-    let by_length = came as f64 / limits.frame_rate_min.max(1) as f64;
-    limits.frame_timeout + Duration::from_secs_f64(by_length)
+    /// Keeps in mind when replies began to pile up, and how much the peer had taken by then.
+    fn note_pile(&mut self, is_piled_up: bool, sent: u64) {
+        match (is_piled_up, self.piled_up) {
+            (true, None) => self.piled_up = Some((Instant::now(), sent)),
+            (false, Some(_)) => self.piled_up = None,
+            (true, Some(_)) | (false, None) => {}
+        }
+    }
 }
