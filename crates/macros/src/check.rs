@@ -16,13 +16,18 @@ use syn::{
 use crate::model::{self, Argument, ArgumentKind, Handler, Method, Parameter, Reply, Service, bare, only};
 use crate::parse::{Input, MethodKeys, Source};
 
-/// The service that `input` is; what is wrong with it goes into `faults`.
+/// The service that `input` is, without the methods that are at fault; `None` if the item itself is.
 ///
-/// With faults, the service is not one to write out.
-pub(crate) fn check(input: &Input, faults: &mut Vec<Error>) -> Service {
-    let mut check =
-        Check { faults, handler_is_trait: matches!(input.source, Source::Trait(_)), declared: Vec::new() };
-    let mut service = match &input.source {
+/// What is wrong goes into `faults`. What is left is written all the same, so that whoever names the server
+/// or the client is not told that there is none.
+pub(crate) fn check(input: &Input, faults: &mut Vec<Error>) -> Option<Service> {
+    let mut check = Check {
+        faults,
+        handler_is_trait: matches!(input.source, Source::Trait(_)),
+        is_hopeless: false,
+        declared: Vec::new(),
+    };
+    let (mut service, mut judged) = match &input.source {
         Source::Trait(item) => check.service_of_trait(item, &input.item_keys),
         Source::Impl(item) => check.service_of_impl(item, &input.item_keys),
     };
@@ -30,8 +35,10 @@ pub(crate) fn check(input: &Input, faults: &mut Vec<Error>) -> Service {
     if let Some(name) = &input.keys.name {
         service.name = name.value();
     }
-    check.names(&service, name_span);
-    service
+    check.names(&service, name_span, &mut judged);
+    service.methods =
+        judged.into_iter().filter(|judged| judged.is_sound).map(|judged| judged.method).collect();
+    (!check.is_hopeless).then_some(service)
 }
 
 /// The longest `Service.Method`, in bytes: more is refused by servers as they come.
@@ -41,11 +48,19 @@ const NAME_LEN_MAX: usize = 255;
 const TAKEN_BY_CLIENT: [&str; 4] = ["connect", "new", "named", "description"];
 
 /// What a type gets beside the methods of its `impl` block.
-const TAKEN_BY_SERVICE: [&str; 1] = ["description"];
+const TAKEN_BY_SERVICE: &str = "description";
+
+/// A method, and whether anything is wrong with it.
+struct Judged {
+    method: Method,
+    is_sound: bool,
+}
 
 struct Check<'f> {
     faults: &'f mut Vec<Error>,
     handler_is_trait: bool,
+    /// Whether the item could not be served even without its methods.
+    is_hopeless: bool,
     /// The lifetimes of the method at hand: they are refused once, not wherever they are used.
     declared: Vec<Lifetime>,
 }
@@ -60,7 +75,12 @@ impl Check<'_> {
         self.faults.push(Error::new_spanned(at, text));
     }
 
-    fn service_of_trait(&mut self, item: &ItemTrait, item_keys: &[Option<MethodKeys>]) -> Service {
+    fn service_of_trait(
+        &mut self,
+        item: &ItemTrait,
+        item_keys: &[Option<MethodKeys>],
+    ) -> (Service, Vec<Judged>) {
+        let known = self.faults.len();
         if let Some(token) = item.unsafety {
             self.fault(token.span, "a service is a plain trait: leave out `unsafe`");
         }
@@ -68,6 +88,7 @@ impl Check<'_> {
             self.fault(token.span, "a service is a plain trait: leave out `auto`");
         }
         self.no_generics(&item.generics);
+        self.is_hopeless = self.faults.len() > known;
         let mut methods = Vec::new();
         for (item, keys) in item.items.iter().zip(item_keys) {
             match item {
@@ -80,14 +101,15 @@ impl Check<'_> {
                     .fault_over(other, "what a macro would write here cannot be seen: write the methods out"),
             }
         }
-        Service {
+        let service = Service {
             handler: Handler::Trait,
             ident: item.ident.clone(),
             vis: item.vis.clone(),
             name: item.ident.unraw().to_string(),
             attributes: item.attrs.clone(),
-            methods,
-        }
+            methods: Vec::new(),
+        };
+        (service, methods)
     }
 
     fn only_methods(&mut self, ident: &Ident) {
@@ -97,7 +119,12 @@ impl Check<'_> {
         );
     }
 
-    fn service_of_impl(&mut self, item: &ItemImpl, item_keys: &[Option<MethodKeys>]) -> Service {
+    fn service_of_impl(
+        &mut self,
+        item: &ItemImpl,
+        item_keys: &[Option<MethodKeys>],
+    ) -> (Service, Vec<Judged>) {
+        let known = self.faults.len();
         if let Some((path, _)) = &item.trait_ {
             self.fault_over(
                 path,
@@ -113,9 +140,16 @@ impl Check<'_> {
             self.fault_over(&item.self_ty, "a service is a type that has a name: wrap this one in a struct");
             Ident::new("Unnamed", item.self_ty.span())
         });
+        self.is_hopeless = self.faults.len() > known;
         let mut methods = Vec::new();
         for (item, keys) in item.items.iter().zip(item_keys) {
             let ImplItem::Fn(method) = item else { continue };
+            // Offered or not, there cannot be two.
+            if method.sig.ident == TAKEN_BY_SERVICE {
+                self.taken("service", &method.sig.ident, "Description");
+                self.is_hopeless = true;
+                continue;
+            }
             let is_offered = matches!(method.vis, Visibility::Public(_)) && method.sig.receiver().is_some();
             if is_offered {
                 methods.extend(self.method(&method.sig, &method.attrs, keys.as_ref()));
@@ -130,14 +164,15 @@ impl Check<'_> {
                 );
             }
         }
-        Service {
+        let service = Service {
             handler: Handler::Type(item.self_ty.clone()),
             name: ident.unraw().to_string(),
             ident,
             vis: Visibility::Inherited,
             attributes: item.attrs.clone(),
-            methods,
-        }
+            methods: Vec::new(),
+        };
+        (service, methods)
     }
 
     fn no_generics(&mut self, generics: &Generics) {
@@ -156,7 +191,8 @@ impl Check<'_> {
         signature: &Signature,
         attributes: &[Attribute],
         keys: Option<&MethodKeys>,
-    ) -> Option<Method> {
+    ) -> Option<Judged> {
+        let known = self.faults.len();
         self.plain_fn(signature);
         self.declared = signature.generics.lifetimes().map(|declared| declared.lifetime.clone()).collect();
         match signature.receiver() {
@@ -187,7 +223,7 @@ impl Check<'_> {
         }
         let reply = self.reply(&signature.output)?;
         let given = keys.and_then(|keys| keys.keys.name.as_ref());
-        Some(Method {
+        let method = Method {
             ident: signature.ident.clone(),
             name: given.map_or_else(|| model::wire_name(&signature.ident), LitStr::value),
             name_span: given.map_or_else(|| signature.ident.span(), LitStr::span),
@@ -195,7 +231,8 @@ impl Check<'_> {
             is_async: signature.asyncness.is_some(),
             parameters,
             reply,
-        })
+        };
+        Some(Judged { method, is_sound: self.faults.len() == known })
     }
 
     fn plain_fn(&mut self, signature: &Signature) {
@@ -312,7 +349,7 @@ impl Check<'_> {
         WireType { check: self, place }.visit_type(ty);
     }
 
-    fn names(&mut self, service: &Service, name_span: Span) {
+    fn names(&mut self, service: &Service, name_span: Span, judged: &mut [Judged]) {
         let name_len = service.name.len();
         if name_len == 0 {
             self.fault(name_span, "the name of a service is empty: give it one, or leave out `name`");
@@ -322,10 +359,13 @@ impl Check<'_> {
                 format!("a name of {name_len} bytes is over the limit of {NAME_LEN_MAX}: find a shorter one"),
             );
         }
-        for (number, method) in service.methods.iter().enumerate() {
+        for number in 0..judged.len() {
+            let known = self.faults.len();
+            let (before, rest) = judged.split_at_mut(number);
+            let Some(Judged { method, is_sound }) = rest.first_mut() else { break };
             self.wire_name(service, method);
-            let before = service.methods.iter().take(number);
-            self.name_is_free(before, method);
+            self.name_is_free(before.iter().map(|judged| &judged.method), method);
+            *is_sound &= self.faults.len() == known;
         }
     }
 
@@ -370,19 +410,19 @@ impl Check<'_> {
                 ),
             );
         }
-        let (taken, whose) = match self.handler_is_trait {
-            true => (&TAKEN_BY_CLIENT[..], "every client"),
-            false => (&TAKEN_BY_SERVICE[..], "every service"),
-        };
-        if taken.iter().any(|taken| ident.unraw() == taken) {
-            self.fault(
-                ident.span(),
-                format!(
-                    "{whose} has a `{ident}` of its own: call the method otherwise, and keep its name on the wire by \
-                     `#[method(name = \"{name}\")]`"
-                ),
-            );
+        if self.handler_is_trait && TAKEN_BY_CLIENT.iter().any(|taken| ident.unraw() == taken) {
+            self.taken("client", ident, name);
         }
+    }
+
+    fn taken(&mut self, whose: &str, ident: &Ident, name: &str) {
+        self.fault(
+            ident.span(),
+            format!(
+                "every {whose} has a `{ident}` of its own: call the method otherwise, and keep its name on the \
+                 wire by `#[method(name = \"{name}\")]`"
+            ),
+        );
     }
 }
 

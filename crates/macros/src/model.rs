@@ -23,6 +23,7 @@ pub(crate) struct Service {
     /// The name on the wire.
     pub(crate) name: String,
     pub(crate) attributes: Vec<Attribute>,
+    /// The methods with which nothing is wrong.
     pub(crate) methods: Vec<Method>,
 }
 

@@ -34,11 +34,8 @@ pub(crate) fn service(keys: TokenStream, item: TokenStream) -> TokenStream {
         // To be `pub` means to be offered here, whoever else may reach the type.
         Source::Impl(item) => quote!(#[allow(unreachable_pub)] #item),
     };
-    if !faults.is_empty() {
-        return with_faults(item, faults);
-    }
-    let written = Expansion { private: private(), service }.write();
-    quote!(#item #written)
+    let written = service.map(|service| Expansion { private: private(), service }.write());
+    with_faults(quote!(#item #written), faults)
 }
 
 fn with_faults(item: TokenStream, faults: Vec<Error>) -> TokenStream {
@@ -286,13 +283,18 @@ mod tests {
     }
 
     #[test]
-    fn a_faulty_trait_is_given_back_with_one_error_for_each_fault() {
+    fn a_faulty_trait_has_its_types_all_the_same_and_an_error_for_each_fault() {
         let written = written_for("trait Arith { async fn mul(&mut self, a: &i64) -> &i64; type Number; }");
 
-        assert_eq!(
-            written,
-            ["trait Arith", "compile_error!", "compile_error!", "compile_error!", "compile_error!"]
-        );
+        assert_eq!(written[..4], ["trait Arith", "struct ArithServer", "struct ArithClient", "const _"]);
+        assert_eq!(written[4..], ["compile_error!"; 4]);
+    }
+
+    #[test]
+    fn a_trait_that_cannot_be_served_at_all_is_given_back_alone() {
+        let written = written_for("trait Store<K> { async fn put(&self, key: u8) -> u8; }");
+
+        assert_eq!(written, ["trait Store", "compile_error!"]);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Everything that is wrong with an item is said at once, and the trait is there all the same.
+//! Everything that is wrong with an item is said at once, and nothing else: the types are there all the same.
 
 use ferrywire_macros::service;
 
@@ -23,4 +23,7 @@ impl Arith for Calculator {
     }
 }
 
-fn main() {}
+fn main() {
+    let _ = ArithServer::new(Calculator);
+    let _ = ArithClient::description();
+}
