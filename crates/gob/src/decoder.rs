@@ -1,5 +1,7 @@
 //! A stream of values from a reader or from bytes in memory.
 
+#![deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
+
 use std::fmt;
 use std::io::Read;
 use std::sync::Arc;

@@ -1,5 +1,7 @@
 //! A stream of messages, without I/O: bytes come in, definitions are taken out, values are found.
 
+#![deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
+
 use std::fmt;
 use std::sync::Arc;
 

@@ -3,6 +3,8 @@
 //! What is open is kept in a list, not on the stack, so that a walk can stop at the end of a message and go
 //! on when the next one is there. It goes by content: a byte count of Go's may cover only the first part of a value.
 
+#![deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
+
 use crate::error::{Error, Result};
 use crate::types::{Form, Ty, Types};
 use crate::wire::Cursor;
@@ -99,15 +101,14 @@ impl Skim {
                 Next::Continue => match self.open.last_mut() {
                     None => return Ok(Stop::Done),
                     Some(open) => {
-                        let left = body.rest.len();
-                        self.next = match open.next(types, body)? {
-                            Some(ty) => Next::Value(ty),
-                            None => {
-                                self.open.pop();
-                                Next::Continue
+                        let is_zero_size = body.rest.is_empty() && !matches!(open, Open::Struct { .. });
+                        match open.next(types, body)? {
+                            Some(ty) => {
+                                self.next = Next::Value(ty);
+                                self.charge(is_zero_size)?;
                             }
-                        };
-                        self.charge(left == 0)?;
+                            None => drop(self.open.pop()),
+                        }
                     }
                 },
             }

@@ -1,5 +1,7 @@
 //! Which types the peer of one stream has been told of: definitions go out once.
 
+#![deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
+
 use std::fmt;
 
 use crate::plan::{Plan, bit_of};

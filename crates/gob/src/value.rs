@@ -1,5 +1,7 @@
 //! Values whose type is known only at run time, with that type.
 
+#![deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
+
 use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;

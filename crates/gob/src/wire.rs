@@ -2,6 +2,8 @@
 //!
 //! Nothing here trusts a number from the wire: lengths are compared with what is there, sums are checked.
 
+#![deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
+
 use crate::error::{Error, Result};
 
 /// Appends an unsigned integer: one byte below 128, else the negated byte count and the bytes, big end first.

@@ -7,10 +7,10 @@ use serde::de::{
     DeserializeSeed, Deserializer, EnumAccess, IntoDeserializer, MapAccess, SeqAccess, VariantAccess, Visitor,
 };
 
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::names::rust_name;
 use crate::skim::out_of_bounds;
-use crate::types::{Form, Pair, Ty, Wire};
+use crate::types::{Fit, Form, Pair, Ty, Wire};
 
 use super::{Input, Read};
 
@@ -304,9 +304,15 @@ impl<'a, 'f, 't, 'de> InOrder<'a, 'f, 't, 'de> {
         Ok(Self { input, wire, pairs: pairs.iter(), untouched: true, next })
     }
 
-    /// Whether not one field was asked for.
-    pub(super) fn is_untouched(&self) -> bool {
-        self.untouched
+    /// The receiver made nothing of the fields. If it did not ask for one, it may know them by name only: that is noted,
+    /// and the value is to be read once more.
+    #[cold]
+    pub(super) fn refused(self, fit: &Fit, error: Error) -> Error {
+        if self.untouched && error.kind() == ErrorKind::Refused {
+            fit.set_by_name_only();
+            self.input.must_retry = true;
+        }
+        error
     }
 
     #[inline]

@@ -1,5 +1,7 @@
 //! Bytes to values: the sender's types lead, the receiver's `Deserialize` asks, absent fields are given as zeros.
 
+#![deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
+
 mod access;
 mod input;
 mod read;

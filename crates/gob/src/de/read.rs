@@ -115,6 +115,8 @@ impl<'a, 't, 'de> Read<'a, 't, 'de> {
     }
 
     /// The fields that both sides have.
+    ///
+    /// What is rare stands in functions of its own, here and below: it keeps the frames of a deep value small.
     #[inline]
     fn matched<V: Visitor<'de>>(
         mut self,
@@ -123,48 +125,36 @@ impl<'a, 't, 'de> Read<'a, 't, 'de> {
         fields: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value> {
-        let own;
         let fit = match wire.fits.find(|fit| fit.is_for(fields)) {
             Some(fit) => fit,
             None => match self.new_fit(wire, fields)? {
                 Ok(fit) => fit,
-                Err(fit) => {
-                    // Nobody would see it noted there that names are needed.
-                    fit.set_by_name_only();
-                    own = fit;
-                    &own
-                }
+                Err(fit) => return self.by_name(wire, &fit, visitor),
             },
         };
         if self.strict && fit.is_empty(wire.parts().len()) {
             return self.nothing_in_common(receiver);
         }
-        let Self { input, present, .. } = self;
-        input.enter()?;
-        let value = if fit.is_in_order() {
-            // Without names there is nothing to compare, and nothing to look for twice.
-            let mut fields = InOrder::new(input, wire, &fit.pairs, present)?;
-            match visitor.visit_seq(&mut fields) {
-                Ok(value) => {
-                    fields.finish()?;
-                    value
-                }
-                Err(error) => {
-                    if fields.is_untouched() && error.kind() == ErrorKind::Refused {
-                        fit.set_by_name_only();
-                        input.must_retry = true;
-                    }
-                    return Err(error);
-                }
+        if fit.is_in_order() { self.in_order(wire, fit, visitor) } else { self.by_name(wire, fit, visitor) }
+    }
+
+    /// Without names there is nothing to compare, and nothing to look for twice.
+    #[inline]
+    fn in_order<V: Visitor<'de>>(self, wire: &'t Wire, fit: &Fit, visitor: V) -> Result<V::Value> {
+        self.input.enter()?;
+        let mut fields = InOrder::new(self.input, wire, &fit.pairs, self.present)?;
+        match visitor.visit_seq(&mut fields) {
+            Ok(value) => {
+                fields.finish()?;
+                self.input.leave();
+                Ok(value)
             }
-        } else {
-            let mut fields = Fields::new(input, wire, ByName::new(&fit.pairs), present)?;
-            let value = visitor.visit_map(&mut fields)?;
-            fields.finish()?;
-            value
-        };
-        input.leave();
-        Ok(value)
+            Err(error) => Err(fields.refused(fit, error)),
+        }
+    }
+
+    fn by_name<V: Visitor<'de>>(self, wire: &'t Wire, fit: &Fit, visitor: V) -> Result<V::Value> {
+        self.fields_by(wire, ByName::new(&fit.pairs), |fields, visitor| visitor.visit_map(fields), visitor)
     }
 
     #[cold]
@@ -178,12 +168,37 @@ impl<'a, 't, 'de> Read<'a, 't, 'de> {
         &mut self,
         wire: &'t Wire,
         fields: &'static [&'static str],
-    ) -> Result<std::result::Result<&'t Fit, Fit>> {
-        let Form::Struct(sent) = &wire.definition.form else {
-            return self.other("a struct");
-        };
+    ) -> Result<std::result::Result<&'t Fit, Box<Fit>>> {
+        let Form::Struct(sent) = &wire.definition.form else { return self.other("a struct") };
         self.input.steps(sent.len())?;
-        Ok(wire.fits.add(Fit::new(sent, wire.parts(), fields)))
+        Ok(wire.fits.add(Fit::new(sent, wire.parts(), fields)).map_err(Box::new))
+    }
+
+    /// A duration is an int of nanoseconds, where serde has a struct.
+    #[inline(never)]
+    fn duration<V: Visitor<'de>>(mut self, visitor: V) -> Result<V::Value> {
+        let nanos = self.int()?;
+        let Ok(nanos) = u64::try_from(nanos) else {
+            return out_of_range(format!("{nanos} ns"), "a Duration");
+        };
+        let parts = [("secs", nanos / 1_000_000_000), ("nanos", nanos % 1_000_000_000)];
+        visitor.visit_map(MapDeserializer::new(parts.into_iter()))
+    }
+
+    #[cold]
+    fn other_struct<T>(&self, name: &str) -> Result<T> {
+        self.other(&format!("a struct such as {name}"))
+    }
+
+    /// Whether a nil interface comes next, which is then read.
+    #[inline(never)]
+    fn takes_nil(&mut self) -> Result<bool> {
+        let mut ahead = self.input.body;
+        let is_nil = ahead.uint()? == 0;
+        if is_nil {
+            self.input.body = ahead;
+        }
+        Ok(is_nil)
     }
 
     fn nil_interface<T>(&self, receiver: &str) -> Result<T> {
@@ -288,16 +303,9 @@ impl<'de> Deserializer<'de> for Read<'_, '_, 'de> {
         self.deserialize_str(visitor)
     }
 
-    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
-        if !self.present {
+    fn deserialize_option<V: Visitor<'de>>(mut self, visitor: V) -> Result<V::Value> {
+        if !self.present || (self.ty == Ty::INTERFACE && self.takes_nil()?) {
             return visitor.visit_none();
-        }
-        if self.ty == Ty::INTERFACE {
-            let mut ahead = self.input.body;
-            if ahead.uint()? == 0 {
-                self.input.body = ahead;
-                return visitor.visit_none();
-            }
         }
         visitor.visit_some(self)
     }
@@ -414,22 +422,15 @@ impl<'de> Deserializer<'de> for Read<'_, '_, 'de> {
 
     #[inline]
     fn deserialize_struct<V: Visitor<'de>>(
-        mut self,
+        self,
         name: &'static str,
         fields: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value> {
         match self.wire() {
             Some(wire) if wire.is_struct() => self.matched(wire, name, fields, visitor),
-            _ if typeid::of::<V::Value>() == TypeId::of::<Duration>() => {
-                let nanos = self.int()?;
-                let Ok(nanos) = u64::try_from(nanos) else {
-                    return out_of_range(format!("{nanos} ns"), "a Duration");
-                };
-                let parts = [("secs", nanos / 1_000_000_000), ("nanos", nanos % 1_000_000_000)];
-                visitor.visit_map(MapDeserializer::new(parts.into_iter()))
-            }
-            _ => self.other(&format!("a struct such as {name}")),
+            _ if typeid::of::<V::Value>() == TypeId::of::<Duration>() => self.duration(visitor),
+            _ => self.other_struct(name),
         }
     }
 

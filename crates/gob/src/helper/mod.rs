@@ -3,6 +3,8 @@
 //! Each speaks to gob through a newtype of a reserved name; other formats see the content, in the form that
 //! Go's `encoding/json` has for it where there is one.
 
+#![deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
+
 mod as_if;
 mod big_int;
 mod complex;

@@ -127,10 +127,10 @@ impl<'a> Write<'a> {
             }
             _ => return self.other("a sequence or a map"),
         };
-        if let (Shape::Array(_, expected), Some(found)) = (&self.node.shape, len) {
-            if *expected != found {
-                return self.other(&format!("{found} elements"));
-            }
+        if let (Shape::Array(_, expected), Some(found)) = (&self.node.shape, len)
+            && *expected != found
+        {
+            return self.other(&format!("{found} elements"));
         }
         if matches!(self.node.shape, Shape::Slice(_)) && self.is_omitted(len == Some(0)) {
             return Ok(Compound::nothing(self.out, key));

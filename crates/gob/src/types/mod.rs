@@ -3,6 +3,8 @@
 //! Definitions are only ever added, and nothing that was worked out changes: decoding reads them from
 //! several threads without a lock.
 
+#![deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
+
 mod admit;
 mod chain;
 mod definition;
