@@ -221,6 +221,7 @@ impl Check<'_> {
                 parameters.extend(self.argument(input).map(Box::new).map(Parameter::Argument));
             }
         }
+        self.fields(&parameters);
         let reply = self.reply(&signature.output)?;
         let given = keys.and_then(|keys| keys.keys.name.as_ref());
         let method = Method {
@@ -308,6 +309,24 @@ impl Check<'_> {
             }
         };
         Some(Argument { ident: ident?, kind: kind?, ty: ty.clone() })
+    }
+
+    /// Several arguments are the fields of a struct, which Go tells apart by their names with a capital.
+    fn fields(&mut self, parameters: &[Parameter]) {
+        let mut known: Vec<(String, &Ident)> = Vec::new();
+        for parameter in parameters {
+            let Parameter::Argument(argument) = parameter else { continue };
+            let (name, ident) = (model::wire_name(&argument.ident), &argument.ident);
+            if let Some((_, other)) = known.iter().find(|(taken, _)| *taken == name) {
+                self.fault(
+                    ident.span(),
+                    format!(
+                        "to Go `{ident}` and `{other}` are one field, `{name}`: call one of them otherwise"
+                    ),
+                );
+            }
+            known.push((name, ident));
+        }
     }
 
     fn reply(&mut self, output: &ReturnType) -> Option<Reply> {

@@ -1,8 +1,7 @@
 //! The `#[service]` attribute: a plain trait becomes a server and a client.
 //!
-//! An item is read ([`parse`]), judged ([`check`]), kept in our own words ([`model`]) and written out
-//! ([`expand`]). Whatever is wrong with it is said at once, each at its token; the item itself is given
-//! back in every case.
+//! An item is read (`parse`), judged (`check`), kept in our own words (`model`) and written out (`expand`).
+//! Whatever is wrong with it is said at once, each at its token; the item itself is given back in every case.
 
 use proc_macro::TokenStream;
 
@@ -14,7 +13,7 @@ mod parse;
 /// Serves a trait, and calls it: writes `ArithServer` and `ArithClient` for `trait Arith`.
 ///
 /// ```
-/// use ferrywire_macros::service;
+/// use ferrywire::{Result, service};
 /// use serde::{Deserialize, Serialize};
 ///
 /// #[derive(Serialize, Deserialize)]
@@ -27,13 +26,13 @@ mod parse;
 /// #[service]
 /// pub trait Arith {
 ///     /// The product of both numbers.
-///     async fn multiply(&self, args: Args) -> ferrywire::Result<i64>;
+///     async fn multiply(&self, args: Args) -> Result<i64>;
 /// }
 ///
 /// struct Calculator;
 ///
 /// impl Arith for Calculator {
-///     async fn multiply(&self, args: Args) -> ferrywire::Result<i64> {
+///     async fn multiply(&self, args: Args) -> Result<i64> {
 ///         Ok(args.a * args.b)
 ///     }
 /// }
@@ -93,7 +92,7 @@ mod parse;
 /// type itself:
 ///
 /// ```
-/// # use ferrywire_macros::service;
+/// # use ferrywire::service;
 /// struct Calculator;
 ///
 /// #[service]
