@@ -124,6 +124,8 @@ impl Server {
 
     /// Serves one stream until it ends: Go's `ServeConn`. The server need not be bound anywhere.
     ///
+    /// The future does not borrow the server: every stream may be served on a task of its own.
+    ///
     /// With standard input and output this is a program that another one starts to ask it something:
     ///
     /// ```no_run
@@ -138,14 +140,17 @@ impl Server {
     /// # Cancel safety
     ///
     /// Dropping the future closes the stream and drops its calls.
-    pub async fn serve(&self, stream: Stream) {
-        match self.inner.connections.admit(&stream.peer, &self.inner.shared.limits) {
-            Ok(admitted) => {
-                let served = std::pin::pin!(accept::serve(self.inner.clone(), stream, admitted));
-                let drained = std::pin::pin!(self.inner.stop_after_drain());
-                futures_util::future::select(served, drained).await;
+    pub fn serve(&self, stream: Stream) -> impl Future<Output = ()> + Send + 'static + use<> {
+        let inner = self.inner.clone();
+        async move {
+            match inner.connections.admit(&stream.peer, &inner.shared.limits) {
+                Ok(admitted) => {
+                    let served = std::pin::pin!(accept::serve(inner.clone(), stream, admitted));
+                    let drained = std::pin::pin!(inner.stop_after_drain());
+                    futures_util::future::select(served, drained).await;
+                }
+                Err(limit) => inner.refuse(&stream, limit),
             }
-            Err(limit) => self.inner.refuse(&stream, limit),
         }
     }
 }

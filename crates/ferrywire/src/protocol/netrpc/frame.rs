@@ -5,59 +5,18 @@
 //! gob reader before anybody decodes it.
 
 use std::borrow::Cow;
-use std::fmt;
 
 use ferrywire_gob::{Messages, Next};
-use serde::de::Visitor;
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 
 use super::CANCEL;
+use super::header::{Header, HeaderReader, Kind, REQUEST_DEFINITION, RESPONSE_DEFINITION, put_header};
 use crate::body::Body;
 use crate::codec::{Format, Preamble, Shape, Told};
 use crate::error::{Code, Error, Phase, Result};
 use crate::limits::Limits;
 use crate::message::{Answered, Ask, Asked, Head, Missing, Read};
 use crate::protocol::{ReadReplies, ReadRequests, WriteReplies, WriteRequests};
-
-/// Go's `rpc.Request`, and `rpc.Response` where there is an error text.
-#[derive(Deserialize)]
-#[serde(rename = "Header")]
-struct Header<'b> {
-    #[serde(rename = "ServiceMethod", default, borrow)]
-    method: Text<'b>,
-    #[serde(rename = "Seq", default)]
-    seq: u64,
-    #[serde(rename = "Error", default, borrow)]
-    error: Text<'b>,
-}
-
-/// A Go string where it lies; it need not be UTF-8.
-#[derive(Default)]
-struct Text<'b>(&'b [u8]);
-
-impl<'de: 'b, 'b> Deserialize<'de> for Text<'b> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
-        struct Borrowed;
-
-        impl<'de> Visitor<'de> for Borrowed {
-            type Value = Text<'de>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a string")
-            }
-
-            fn visit_borrowed_str<E>(self, text: &'de str) -> std::result::Result<Text<'de>, E> {
-                Ok(Text(text.as_bytes()))
-            }
-
-            fn visit_borrowed_bytes<E>(self, text: &'de [u8]) -> std::result::Result<Text<'de>, E> {
-                Ok(Text(text))
-            }
-        }
-
-        deserializer.deserialize_str(Borrowed)
-    }
-}
 
 /// What comes with a withdrawal.
 #[derive(Serialize, Deserialize)]
@@ -73,6 +32,7 @@ struct CancelArgs {
 #[derive(Debug)]
 struct Pairs {
     messages: Messages,
+    headers: HeaderReader,
     /// The header whose body has not come yet.
     header: Option<Kept>,
 }
@@ -94,26 +54,30 @@ struct Pair<'b> {
 }
 
 impl Pairs {
-    fn new(limits: &Limits) -> Self {
-        Self { messages: Messages::new(limits.gob()), header: None }
+    fn new(kind: Kind, limits: &Limits) -> Self {
+        let headers = HeaderReader::new(kind);
+        Self { messages: Messages::new(limits.gob()), headers, header: None }
     }
 
     fn read<'b>(&mut self, bytes: &'b [u8]) -> Result<Read<Pair<'b>>> {
         let mut used = 0;
         let (method, seq, error) = match self.header.take() {
             Some(kept) => (kept.method.into(), kept.seq, kept.error.into()),
-            None => match self.messages.next(bytes)? {
-                Next::More { used, .. } => return Ok(Read::More { used }),
-                Next::End { .. } => return Ok(Read::End),
-                Next::Damaged { error, .. } => return Err(error.into()),
-                Next::Value { start, end, .. } => {
-                    let value = bytes.get(start..end).unwrap_or_default();
-                    let header: Header<'b> = self.messages.types().decode(value)?;
-                    used = end;
-                    (header.method.0.into(), header.seq, header.error.0.into())
+            None => {
+                self.headers.notice(bytes);
+                match self.messages.next(bytes)? {
+                    Next::More { used, .. } => return Ok(Read::More { used }),
+                    Next::End { .. } => return Ok(Read::End),
+                    Next::Damaged { error, .. } => return Err(error.into()),
+                    Next::Value { start, end, id } => {
+                        let value = bytes.get(start..end).unwrap_or_default();
+                        let header = self.headers.read(self.messages.types(), value, id)?;
+                        used = end;
+                        (header.method.into(), header.seq, header.error.into())
+                    }
+                    next => return Err(unknown(&next)),
                 }
-                next => return Err(unknown(&next)),
-            },
+            }
         };
         let rest = bytes.get(used..).unwrap_or_default();
         let (body, taken) = match self.messages.next(rest)? {
@@ -157,7 +121,7 @@ impl ReadRequests for Requests {
     type Tag = u64;
 
     fn new(limits: &Limits) -> Self {
-        Self { pairs: Pairs::new(limits), method: Vec::new() }
+        Self { pairs: Pairs::new(Kind::Request, limits), method: Vec::new() }
     }
 
     fn read<'b>(&'b mut self, bytes: &'b [u8]) -> Result<Read<Asked<'b, u64>>> {
@@ -194,7 +158,7 @@ pub struct Replies {
 
 impl ReadReplies for Replies {
     fn new(limits: &Limits) -> Self {
-        Self { pairs: Pairs::new(limits) }
+        Self { pairs: Pairs::new(Kind::Response, limits) }
     }
 
     fn read<'b>(&'b mut self, bytes: &'b [u8]) -> Result<Read<Answered<'b>>> {
@@ -236,94 +200,12 @@ const SERVICE_MISSING: &str = "rpc: can't find service ";
 const METHOD_MISSING: &str = "rpc: can't find method ";
 const ILL_FORMED: &str = "rpc: service/method request ill-formed: ";
 
-/// The id of both header types. No value of ours has it: the gob crate hands out ids from 65 on.
-const HEADER_ID: [u8; 2] = [0xff, 0x80];
-
-/// `type Request struct { ServiceMethod string; Seq uint64 }`, as Go defines it in a fresh process.
-const REQUEST_DEFINITION: &[u8] =
-    b"\x2e\x7f\x03\x01\x01\x07Request\x01\xff\x80\x00\x01\x02\x01\x0dServiceMethod\x01\x0c\x00\x01\x03Seq\x01\x06\x00\x00\x00";
-
-/// `type Response struct { ServiceMethod string; Seq uint64; Error string }`, likewise.
-const RESPONSE_DEFINITION: &[u8] =
-    b"\x39\x7f\x03\x01\x01\x08Response\x01\xff\x80\x00\x01\x03\x01\x0dServiceMethod\x01\x0c\x00\x01\x03Seq\x01\x06\x00\x01\x05Error\x01\x0c\x00\x00\x00";
-
 /// Ids of withdrawals: their answers concern nobody. A call's id never has this bit.
 const WITHDRAWAL: u64 = 1 << 63;
 
 /// The body of an error reply: Go sends an empty struct, which its clients throw away.
 static NOTHING: Shape = Shape::of::<()>();
 static CANCEL_ARGS: Shape = Shape::of::<CancelArgs>();
-
-/// Appends a header value: the fields that are not zero, each behind its distance from the one before.
-fn put_header(out: &mut Vec<u8>, method: &[u8], seq: u64, error: &[u8]) {
-    let mut field = 0u8;
-    let mut distance = |of: u8| {
-        let distance = of - field;
-        field = of;
-        distance
-    };
-    let mut fields = Fields::default();
-    if !method.is_empty() {
-        fields.method = distance(1);
-    }
-    if seq != 0 {
-        fields.seq = distance(2);
-    }
-    if !error.is_empty() {
-        fields.error = distance(3);
-    }
-    let len = HEADER_ID.len()
-        + if fields.method == 0 { 0 } else { 1 + text_len(method) }
-        + if fields.seq == 0 { 0 } else { 1 + uint_len(seq) }
-        + if fields.error == 0 { 0 } else { 1 + text_len(error) }
-        + 1;
-    out.reserve(len + 9);
-    put_uint(out, len as u64);
-    out.extend_from_slice(&HEADER_ID);
-    if fields.method != 0 {
-        out.push(fields.method);
-        put_text(out, method);
-    }
-    if fields.seq != 0 {
-        out.push(fields.seq);
-        put_uint(out, seq);
-    }
-    if fields.error != 0 {
-        out.push(fields.error);
-        put_text(out, error);
-    }
-    out.push(0);
-}
-
-#[derive(Default)]
-struct Fields {
-    method: u8,
-    seq: u8,
-    error: u8,
-}
-
-fn put_text(out: &mut Vec<u8>, text: &[u8]) {
-    put_uint(out, text.len() as u64);
-    out.extend_from_slice(text);
-}
-
-fn put_uint(out: &mut Vec<u8>, value: u64) {
-    if value < 128 {
-        return out.push(value as u8);
-    }
-    let bytes = value.to_be_bytes();
-    let zeros = (value.leading_zeros() / 8) as usize;
-    out.push((zeros as u8).wrapping_sub(8));
-    out.extend_from_slice(bytes.get(zeros..).unwrap_or_default());
-}
-
-fn uint_len(value: u64) -> usize {
-    if value < 128 { 1 } else { 9 - (value.leading_zeros() / 8) as usize }
-}
-
-fn text_len(text: &[u8]) -> usize {
-    uint_len(text.len() as u64) + text.len()
-}
 
 /// Puts the definitions that the peer lacks in front of the body at `body_at`.
 fn complete_body(told: &mut Told, out: &mut Vec<u8>, body_at: usize, preamble: Option<&'static Preamble>) {
@@ -365,7 +247,7 @@ impl WriteReplies for ReplyWriter {
         if !self.defined {
             out.extend_from_slice(RESPONSE_DEFINITION);
         }
-        put_header(out, method, *tag, b"");
+        put_header(out, Header { method, seq: *tag, error: b"" });
     }
 
     fn close(&mut self, out: &mut Vec<u8>, body_at: usize, _tag: &u64, preamble: Option<&'static Preamble>) {
@@ -375,7 +257,7 @@ impl WriteReplies for ReplyWriter {
 
     fn refuse(&mut self, out: &mut Vec<u8>, tag: &u64, method: &[u8], error: &Error) {
         self.define(out);
-        put_header(out, method, *tag, error.message_bytes());
+        put_header(out, Header { method, seq: *tag, error: error.message_bytes() });
         put_value(&mut self.told, out, &(), &NOTHING);
     }
 
@@ -392,7 +274,7 @@ impl WriteReplies for ReplyWriter {
     fn acknowledge(&mut self, out: &mut Vec<u8>, tag: &u64) {
         static ACKNOWLEDGED: Shape = Shape::of::<bool>();
         self.define(out);
-        put_header(out, CANCEL.as_bytes(), *tag, b"");
+        put_header(out, Header { method: CANCEL.as_bytes(), seq: *tag, error: b"" });
         put_value(&mut self.told, out, &true, &ACKNOWLEDGED);
     }
 }
@@ -438,7 +320,7 @@ impl WriteRequests for RequestWriter {
         body: &[u8],
     ) {
         self.define(out);
-        put_header(out, head.method.as_bytes(), id, b"");
+        put_header(out, Header { method: head.method.as_bytes(), seq: id, error: b"" });
         if let Some(plan) = preamble {
             self.told.tell(plan, out);
         }
@@ -451,7 +333,7 @@ impl WriteRequests for RequestWriter {
 
     fn cancel(&mut self, out: &mut Vec<u8>, id: u64) {
         self.define(out);
-        put_header(out, CANCEL.as_bytes(), id | WITHDRAWAL, b"");
+        put_header(out, Header { method: CANCEL.as_bytes(), seq: id | WITHDRAWAL, error: b"" });
         put_value(&mut self.told, out, &CancelArgs { seq: id }, &CANCEL_ARGS);
     }
 }
@@ -470,15 +352,5 @@ mod tests {
         let expected =
             [REQUEST_DEFINITION, b"\x13\xff\x80\x01\x0eArith.Multiply\x00", b"\x03\x04\x00\x0e"].concat();
         assert_eq!(out, expected);
-    }
-
-    #[test]
-    fn a_sequence_number_of_zero_is_left_out_as_go_does() {
-        let mut out = Vec::new();
-
-        put_header(&mut out, b"Arith.X", 0, b"no");
-        put_header(&mut out, b"", 300, b"");
-
-        assert_eq!(out, b"\x10\xff\x80\x01\x07Arith.X\x02\x02no\x00\x07\xff\x80\x02\xfe\x01\x2c\x00");
     }
 }

@@ -7,6 +7,7 @@ use super::Protocol;
 use super::tunnel::Tunnel;
 
 mod frame;
+mod header;
 pub mod page;
 mod recognise;
 
