@@ -86,7 +86,7 @@ impl Conduct {
         if is_new {
             self.completed = 0;
         }
-        if cancels > limits.cancels_max && self.completed < cancels / 100 {
+        if cancels > limits.cancels_max && self.completed.saturating_mul(100) < cancels {
             self.passed = Some("cancels_max");
         }
     }
