@@ -1,1 +1,7 @@
 //! Our clients and servers against real Go programs.
+//!
+//! [`zoo`] is the Rust half of README.md: the types, their known values, the services. [`harness`] builds and
+//! starts the Go half.
+
+pub mod harness;
+pub mod zoo;

@@ -1,0 +1,194 @@
+//! Go: a toolchain, the programs that it built, and those that run.
+
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::{Child, Command};
+
+use super::{Run, Socket, Transport, folder};
+
+/// One Go, with the programs of `go/` built by it.
+#[derive(Debug)]
+pub struct Go {
+    /// What `go version` says, such as `go1.26.8`.
+    pub version: String,
+    programs: PathBuf,
+}
+
+/// The folders of `go/` that are programs.
+const PROGRAMS: [&str; 4] = ["client", "page", "parent", "server"];
+
+impl Go {
+    /// The oldest Go that we promise to speak with: `FERRYWIRE_GO_OLD`, else Debian's 1.19.
+    ///
+    /// # Panics
+    ///
+    /// In one line that says what is missing, if it is not there or does not build.
+    pub fn old() -> &'static Self {
+        static OLD: OnceLock<Go> = OnceLock::new();
+        OLD.get_or_init(|| Self::built("FERRYWIRE_GO_OLD", "/usr/lib/go-1.19/bin/go"))
+    }
+
+    /// The current Go: `FERRYWIRE_GO_NEW`, else `go` on the path.
+    ///
+    /// # Panics
+    ///
+    /// As [`old`](Self::old).
+    pub fn new() -> &'static Self {
+        static NEW: OnceLock<Go> = OnceLock::new();
+        NEW.get_or_init(|| Self::built("FERRYWIRE_GO_NEW", "go"))
+    }
+
+    /// Both, the older one first.
+    pub fn both() -> [&'static Self; 2] {
+        [Self::old(), Self::new()]
+    }
+
+    fn built(variable: &str, otherwise: &str) -> Self {
+        let toolchain = std::env::var(variable).unwrap_or_else(|_| otherwise.to_owned());
+        match Self::build(&toolchain) {
+            Ok(go) => go,
+            Err(why) => panic!("no Go at `{toolchain}`, expected one there or in {variable}: {why}"),
+        }
+    }
+
+    fn build(toolchain: &str) -> Result<Self, String> {
+        let said = answered(toolchain, ["version".as_ref()], Path::new("."))?;
+        let version = said.split_whitespace().nth(2).ok_or_else(|| format!("its version is `{said}`"))?;
+        let programs = folder().join(version);
+        // Built beside and moved into place: another test may be running what is there.
+        let fresh = programs.join(format!("fresh-{}", std::process::id()));
+        std::fs::create_dir_all(&fresh).map_err(|cause| format!("{}: {cause}", fresh.display()))?;
+        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("go");
+        for program in PROGRAMS {
+            let (made, package) = (fresh.join(program), format!("./{program}"));
+            let words = ["build".as_ref(), "-o".as_ref(), made.as_os_str(), package.as_ref()];
+            answered(toolchain, words, &source)?;
+            std::fs::rename(&made, programs.join(program))
+                .map_err(|cause| format!("{}: {cause}", made.display()))?;
+        }
+        let _ = std::fs::remove_dir(&fresh);
+        Ok(Self { version: version.to_owned(), programs })
+    }
+
+    /// A program of `go/`, not started. It is killed when its handle is dropped.
+    pub fn program(&self, name: &str) -> Command {
+        let mut command = Command::new(self.programs.join(name));
+        command.kill_on_drop(true).stderr(Stdio::inherit());
+        command
+    }
+
+    /// Runs a program that prints `ok NAME` or `FAIL NAME: WHY` for each of its cases, then
+    /// `cases: N passed, M failed`.
+    ///
+    /// # Panics
+    ///
+    /// Unless every case passed; the message holds each line that is not `ok`.
+    pub async fn cases(&self, name: &str, words: &[&str]) -> Vec<String> {
+        let run = self.program(name).args(words).stdin(Stdio::null()).output();
+        let ended = tokio::time::timeout(RUN_MAX, run).await;
+        let about = format!("{} {name} {}", self.version, words.join(" "));
+        let output = match ended {
+            Ok(output) => output.unwrap_or_else(|cause| panic!("{about}: {cause}")),
+            Err(_) => panic!("{about}: not done after {RUN_MAX:?}"),
+        };
+        let said = String::from_utf8_lossy(&output.stdout);
+        let (passed, other): (Vec<&str>, Vec<&str>) = said.lines().partition(|line| line.starts_with("ok "));
+        let summary = format!("cases: {} passed, 0 failed", passed.len());
+        assert!(output.status.success() && other == [summary.as_str()], "{about}:\n{}", other.join("\n"));
+        passed.iter().map(|line| line.trim_start_matches("ok ").to_owned()).collect()
+    }
+
+    /// What a run of this Go over `transport` is called in summaries.
+    pub fn run(&self, transport: impl ToString, cases: Vec<String>) -> Run {
+        Run { version: self.version.clone(), transport: transport.to_string(), cases }
+    }
+}
+
+/// Longer than any healthy run of a program.
+const RUN_MAX: Duration = Duration::from_secs(150);
+
+/// What `go` printed; where it failed, one line of why.
+fn answered<'w>(
+    toolchain: &str,
+    words: impl IntoIterator<Item = &'w OsStr>,
+    place: &Path,
+) -> Result<String, String> {
+    let mut command = std::process::Command::new(toolchain);
+    // The one that was named, and not a newer one that it would fetch.
+    let command = command.args(words).current_dir(place).env("GOTOOLCHAIN", "local");
+    let output = command.output().map_err(|cause| cause.to_string())?;
+    if output.status.success() {
+        return Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned());
+    }
+    let complaint = String::from_utf8_lossy(&output.stderr);
+    Err(complaint.lines().collect::<Vec<_>>().join("; "))
+}
+
+/// Go's server of Arith and Zoo, running.
+#[derive(Debug)]
+pub struct GoServer {
+    child: Child,
+    socket: Socket,
+    place: String,
+    transport: Transport,
+}
+
+impl GoServer {
+    /// Starts one.
+    ///
+    /// # Panics
+    ///
+    /// If it does not say where it listens.
+    pub async fn start(go: &Go, transport: Transport) -> Self {
+        let socket = transport.socket();
+        let place = socket.place();
+        let (child, place) = listening(go, transport, &place).await;
+        Self { child, socket, place, transport }
+    }
+
+    /// The address for a client.
+    pub fn address(&self) -> String {
+        self.transport.over(&self.place)
+    }
+
+    /// The address without what is said over it, `tcp://HOST:PORT` or `unix:///PATH`.
+    pub fn place(&self) -> &str {
+        &self.place
+    }
+
+    /// Kills it, as a crash does.
+    pub async fn kill(&mut self) {
+        self.child.kill().await.expect("a child that was not waited for can be killed");
+        self.socket.clear();
+    }
+
+    /// Starts it again at the same place.
+    pub async fn restart(&mut self, go: &Go) {
+        (self.child, self.place) = listening(go, self.transport, &self.place).await;
+    }
+}
+
+async fn listening(go: &Go, transport: Transport, place: &str) -> (Child, String) {
+    let mut command = go.program("server");
+    command.args(["-listen", place]).args(transport.go_flags());
+    let mut child = command
+        // It ends when its input closes.
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap_or_else(|cause| panic!("{} server: {cause}", go.version));
+    let said = child.stdout.take().expect("a piped output is there");
+    let first = tokio::time::timeout(START_MAX, BufReader::new(said).lines().next_line()).await;
+    let line = first.ok().and_then(Result::ok).flatten().unwrap_or_default();
+    match line.strip_prefix("listening on ") {
+        Some(place) => (child, place.to_owned()),
+        None => panic!("{} server said `{line}`, expected `listening on ADDRESS`", go.version),
+    }
+}
+
+const START_MAX: Duration = Duration::from_secs(10);

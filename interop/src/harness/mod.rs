@@ -1,0 +1,27 @@
+//! Finds Go, builds and starts its programs and ours, and counts what passed.
+//!
+//! A missing or failing Go is a failed test, never a skipped one. Whatever was started is killed when its
+//! handle is dropped.
+
+mod go;
+mod nonces;
+mod ours;
+mod tally;
+mod transport;
+
+use std::path::PathBuf;
+
+pub use go::{Go, GoServer};
+pub use nonces::nonces;
+pub use ours::Ours;
+pub use tally::{Run, Tally};
+pub use transport::{Socket, Transport};
+
+/// What a case ends with: nothing, or what was got and what was expected.
+pub type Outcome = Result<(), String>;
+
+/// Where programs are built and summaries written: `interop` in cargo's target folder.
+fn folder() -> PathBuf {
+    let target = std::env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
+    target.unwrap_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../target")).join("interop")
+}
