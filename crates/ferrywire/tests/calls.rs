@@ -383,7 +383,6 @@ async fn a_deadline_that_has_passed_already_is_an_error_at_once() {
 
 /// Row E1: what a caller has given up is not worked on.
 #[tokio::test(start_paused = true)]
-#[ignore = "the server is not told yet"]
 async fn a_call_that_times_out_tells_the_server_to_stop() {
     let rig = Rig::new().await;
     let client = rig.client().await;
@@ -644,7 +643,6 @@ async fn a_connection_error_ends_calls_and_not_the_process() {
 
 /// Row E12: a reply of which the rest never comes does not hold a connection for ever.
 #[tokio::test(start_paused = true)]
-#[ignore = "the calling bank has no clock for replies yet"]
 async fn a_reply_that_never_ends_costs_its_connection() {
     let (ours, theirs) = pipe(4096);
     let client = client_over(ours, Limits::default());
@@ -899,7 +897,6 @@ async fn cancellation_is_told_when_the_caller_is_lost() {
 
 /// Row E1: what was under way is withdrawn, since nobody is left to hear of it.
 #[tokio::test(start_paused = true)]
-#[ignore = "withdrawals are thrown away at the close"]
 async fn a_client_that_is_dropped_withdraws_its_calls() {
     let rig = Rig::new().await;
     let (starter, client) = rig.clients(Limits::default()).await;
@@ -1018,6 +1015,22 @@ async fn a_server_that_listens_nowhere_serves_a_stream() {
 
     assert_eq!(doubled.unwrap(), 42);
     assert_eq!(server.handle().connections(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_server_serves_several_streams_on_tasks_of_their_own() {
+    let server = Server::builder().register(ProbeServer::new(Bench::new())).build().unwrap();
+    let mut clients = Vec::new();
+    for _ in 0..3 {
+        let (ours, theirs) = pipe(4096);
+        tokio::spawn(server.serve(theirs));
+        clients.push(client_over(ours, Limits::default()));
+    }
+
+    for client in &clients {
+        assert_eq!(client.twice(21).await.unwrap(), 42);
+    }
+    assert_eq!(server.handle().connections(), 3);
 }
 
 #[tokio::test]

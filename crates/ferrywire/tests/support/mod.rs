@@ -279,6 +279,13 @@ impl Rig {
         Bystander(client)
     }
 
+    /// A client that has only sent numbers, and so has defined no type but its header's.
+    pub(crate) async fn bystander_of_numbers(&self) -> ProbeClient {
+        let client = self.client().await;
+        assert_eq!(client.twice(4).await.unwrap(), 8);
+        client
+    }
+
     /// Waits until the server has so many connections.
     pub(crate) async fn connections(&self, count: usize) {
         until("so many connections are left", || self.handle.connections() == count).await;

@@ -125,7 +125,7 @@ impl RawClient {
     }
 
     /// Reads once; nothing if the server has closed.
-    async fn read_some(&mut self) -> usize {
+    pub(crate) async fn read_some(&mut self) -> usize {
         let mut chunk = [0; 4096];
         let read = in_time("the server answers or closes", self.stream.reader.read(&mut chunk)).await;
         let came = read.unwrap_or(0);
