@@ -9,7 +9,7 @@ pub use crate::client::{Call, Client, Stub};
 pub use crate::codec::Shape;
 pub use crate::context::Context;
 pub use crate::description::{Description, Method};
-pub use crate::error::Error;
+pub use crate::error::{Code, Error};
 pub use crate::service::Request;
 pub use crate::slot::{Dispatch, Kit};
 pub use crate::transport::IntoAddress;

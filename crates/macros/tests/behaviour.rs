@@ -265,7 +265,7 @@ fn a_place_that_is_no_methods_is_answered_with_an_error() {
     let outcome = caller.start_at(usize::MAX, &Encoded::of(&()), &mut Vec::new());
 
     let Poll::Ready(Err(error)) = outcome else { panic!("expected an error, got {outcome:?}") };
-    assert_eq!(error.message(), "no such method");
+    assert_eq!(error.message(), "the service has no such method");
 }
 
 /// Private, and nobody's to implement here.

@@ -177,7 +177,10 @@ impl Expansion {
                     match __reply {
                         #(#written,)*
                         __Reply::Nothing => {
-                            ::core::result::Result::Err(::core::convert::From::from("no such method"))
+                            ::core::result::Result::Err(#private::Error::new(
+                                #private::Code::Unimplemented,
+                                "the service has no such method",
+                            ))
                         }
                     }
                 }
