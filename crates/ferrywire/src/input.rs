@@ -18,6 +18,9 @@ thread_local! {
     static SCRATCH: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
 }
 
+/// A tail's buffer that is not longer is kept: a peer that sends much cuts most reads inside a message.
+const TAIL_KEPT_LEN: usize = 4 * 1024;
+
 /// The bytes that have come and are not done with.
 #[derive(Debug, Default)]
 pub(crate) struct Input {
@@ -51,16 +54,20 @@ impl Input {
     ) -> Poll<io::Result<usize>> {
         let mut scratch = SCRATCH.take();
         scratch.resize(SCRATCH_LEN, 0);
-        let mut room = ReadBuf::new(&mut scratch);
+        // A short tail moves in front of what comes; a long one, of a large message, has what comes added.
+        let ahead = if self.tail.len() <= SCRATCH_LEN / 4 { self.tail.len() } else { 0 };
+        let (front, back) = scratch.split_at_mut(ahead);
+        front.copy_from_slice(self.tail.get(..ahead).unwrap_or_default());
+        let mut room = ReadBuf::new(back);
         let read = Pin::new(reader).poll_read(cx, &mut room);
         let came = room.filled().len();
         if came > 0 {
-            let fresh = scratch.get(..came).unwrap_or_default();
-            if self.tail.is_empty() {
-                let used = take(fresh);
-                self.tail.extend_from_slice(fresh.get(used..).unwrap_or_default());
+            let bytes = scratch.get(..ahead + came).unwrap_or_default();
+            if ahead == self.tail.len() {
+                let used = take(bytes);
+                self.keep(bytes.get(used..).unwrap_or_default());
             } else {
-                self.tail.extend_from_slice(fresh);
+                self.tail.extend_from_slice(bytes);
                 self.retry(take);
             }
         }
@@ -69,11 +76,27 @@ impl Input {
         Poll::Ready(Ok(came))
     }
 
+    /// Keeps the beginning of a message.
+    fn keep(&mut self, rest: &[u8]) {
+        self.tail.clear();
+        if self.tail.capacity() > TAIL_KEPT_LEN && rest.len() <= TAIL_KEPT_LEN {
+            self.tail = Vec::new();
+        }
+        self.tail.extend_from_slice(rest);
+    }
+
     fn drop_front(&mut self, used: usize) {
         if used >= self.tail.len() {
-            self.tail = Vec::new();
+            self.keep(&[]);
         } else if used > 0 {
             self.tail.drain(..used);
+        }
+    }
+
+    /// Gives back the tail's memory while nothing is in it.
+    pub(crate) fn rest(&mut self) {
+        if self.tail.is_empty() {
+            self.tail = Vec::new();
         }
     }
 }

@@ -1,5 +1,8 @@
 //! What is being sent on a stream, and how much of it has been: one write for all that has gathered.
+//!
+//! The buffers that batches gather in are lent by the thread: a connection with nothing to send owns none.
 
+use std::cell::Cell;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -14,8 +17,29 @@ pub(crate) struct Output {
     total: u64,
 }
 
-/// A buffer that grew beyond this is given back once it is sent.
-const BUFFER_KEPT_MAX: usize = 64 * 1024;
+thread_local! {
+    static SPARE: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+}
+
+/// A longer buffer is not kept by the thread: as much as a connection lets wait by default.
+const SPARE_KEPT_LEN: usize = 1024 * 1024;
+
+/// Gives `out` a buffer to gather in, if it has none.
+#[inline]
+pub(crate) fn lend(out: &mut Vec<u8>) {
+    if out.capacity() == 0 {
+        *out = SPARE.take();
+    }
+}
+
+/// Gives the thread a buffer that is not needed.
+#[inline]
+pub(crate) fn give_back(mut buffer: Vec<u8>) {
+    if buffer.capacity() > 0 && buffer.capacity() <= SPARE_KEPT_LEN {
+        buffer.clear();
+        SPARE.set(buffer);
+    }
+}
 
 impl Output {
     /// Whether everything that was taken in hand has been sent.
@@ -33,8 +57,8 @@ impl Output {
         self.total
     }
 
-    /// Sends what is in hand, and what `refill` swaps in once the buffer is empty, until it swaps nothing
-    /// in. Pending if the stream takes no more; what is in hand then stays.
+    /// Sends what is in hand, and what `refill` swaps in for an empty buffer, until it swaps nothing in.
+    /// Pending if the stream takes no more; what is in hand then stays.
     pub(crate) fn poll(
         &mut self,
         cx: &mut Context<'_>,
@@ -45,11 +69,9 @@ impl Output {
             if self.is_done() {
                 self.sent = 0;
                 self.buffer.clear();
-                if self.buffer.capacity() > BUFFER_KEPT_MAX {
-                    self.buffer = Vec::new();
-                }
                 refill(&mut self.buffer);
                 if self.buffer.is_empty() {
+                    give_back(std::mem::take(&mut self.buffer));
                     // Buffering writers, such as standard output, send only when they are told to.
                     return Pin::new(&mut *writer).poll_flush(cx);
                 }

@@ -14,11 +14,13 @@ pub(crate) fn after(timeout: Duration) -> Instant {
     now.checked_add(timeout.min(FAR)).unwrap_or(now)
 }
 
-/// A timer that is only moved when it has to go off earlier.
+/// A timer that is only moved when it has to go off earlier. It belongs to one task.
 #[derive(Debug, Default)]
 pub(crate) struct Timer {
     sleep: Option<Pin<Box<Sleep>>>,
     armed: Option<Instant>,
+    /// Whether the runtime knows whom to wake.
+    is_registered: bool,
 }
 
 impl Timer {
@@ -33,6 +35,7 @@ impl Timer {
     #[cold]
     fn arm(&mut self, at: Instant) {
         self.armed = Some(at);
+        self.is_registered = false;
         match &mut self.sleep {
             Some(sleep) => sleep.as_mut().reset(at),
             None => self.sleep = Some(Box::pin(sleep_until(at))),
@@ -40,11 +43,17 @@ impl Timer {
     }
 
     /// The moment, once the timer has gone off; it is then disarmed.
+    ///
+    /// Most turns of a task have nothing to do with its timer: those only look at a flag.
     #[inline]
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Instant> {
         let (Some(sleep), Some(_)) = (&mut self.sleep, self.armed) else {
             return Poll::Pending;
         };
+        if self.is_registered && !sleep.is_elapsed() {
+            return Poll::Pending;
+        }
+        self.is_registered = true;
         ready!(sleep.as_mut().poll(cx));
         self.armed = None;
         Poll::Ready(Instant::now())

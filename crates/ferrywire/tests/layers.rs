@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 /// Every room of `src/`, from the ground up.
 const FLOORS: [&[&str]; 8] = [
     &["error", "metadata", "limits", "peer", "timer", "input", "output"],
-    &["codec", "transport"],
+    &["codec", "transport", "arrival"],
     &["body", "context", "description"],
     &["message"],
     &["service", "protocol"],

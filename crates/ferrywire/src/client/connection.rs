@@ -23,7 +23,7 @@ use crate::error::{Code, Error, Phase, Result};
 use crate::input::Input;
 use crate::limits::Limits;
 use crate::message::Read;
-use crate::output::Output;
+use crate::output::{self, Output};
 use crate::protocol::{Protocol, ReadReplies, WriteRequests};
 use crate::timer::{self, Timer};
 use crate::transport::{BoxFuture, Stream};
@@ -163,6 +163,12 @@ impl<P: Protocol> Connection<P> {
 }
 
 impl<W> State<W> {
+    /// Whether nobody waits and nothing is to be sent, but a buffer is held that is not small.
+    fn is_at_rest(&self) -> bool {
+        const KEPT_LEN: usize = 4 * 1024;
+        self.out.capacity() > KEPT_LEN && self.out.is_empty() && self.pending.is_empty()
+    }
+
     fn wake_task(&mut self) {
         if !self.is_woken
             && let Some(task) = &self.task
@@ -386,7 +392,13 @@ impl<P: Protocol> Driver<P> {
         let written = self.output.poll(cx, &mut *self.stream.writer, |buffer| {
             let mut state = connection.state();
             let was_full = state.out.len() >= connection.limits.outbound_len_max;
-            std::mem::swap(&mut state.out, buffer);
+            // Also where nothing is to be sent: the next calls gather in the buffer that is free now.
+            if !state.out.is_empty() || state.out.capacity() == 0 {
+                std::mem::swap(&mut state.out, buffer);
+            }
+            if state.is_at_rest() {
+                output::give_back(std::mem::take(&mut state.out));
+            }
             drop(state);
             if was_full {
                 connection.taken.notify_waiters();

@@ -106,6 +106,11 @@ impl Pending {
         (slot.generation == id >> SLOT_BITS).then_some(slot)
     }
 
+    /// Whether no slot is in use.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.free.len() == self.slots.len()
+    }
+
     /// Gives a waiting call its reply. Returns its caller, to be woken without the lock.
     #[inline]
     pub(crate) fn settle(&mut self, id: u64, outcome: Result<Body<'_>>) -> Settled {
@@ -254,7 +259,7 @@ mod tests {
                 assert!(pending.remove(id).is_some());
             }
         }
-        assert_eq!(pending.free.len(), pending.slots.len());
+        assert!(pending.is_empty());
     }
 
     #[tokio::test]

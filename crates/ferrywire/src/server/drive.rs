@@ -14,7 +14,7 @@ use super::bell::{Bell, Order};
 use super::connection::{Connection, Received, Shared, Stop};
 use crate::arrival::Arrival;
 use crate::input::Input;
-use crate::output::Output;
+use crate::output::{self, Output};
 use crate::protocol::Protocol;
 use crate::timer::{self, Timer};
 use crate::transport::Stream;
@@ -102,6 +102,7 @@ impl<P: Protocol> Driver<P> {
                 return Poll::Ready(End::Stopped);
             }
         }
+        output::lend(self.connection.out());
         self.connection.poll_woken();
         let mut again = match self.poll_input(cx) {
             Ok(is_more) => is_more,
@@ -172,7 +173,15 @@ impl<P: Protocol> Driver<P> {
     fn poll_output(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
         let before = self.output.total();
         let out = self.connection.out();
-        match self.output.poll(cx, &mut *self.stream.writer, |buffer| std::mem::swap(buffer, out)) {
+        let sent = self.output.poll(cx, &mut *self.stream.writer, |buffer| {
+            if !out.is_empty() {
+                std::mem::swap(buffer, out);
+            }
+        });
+        if out.is_empty() {
+            output::give_back(std::mem::take(out));
+        }
+        match sent {
             Poll::Ready(Ok(())) => self.watch.stalled = None,
             Poll::Ready(Err(cause)) => return Err(cause),
             Poll::Pending if self.output.total() != before || self.watch.stalled.is_none() => {
@@ -282,6 +291,7 @@ impl<P: Protocol> Driver<P> {
                 watch.idle = None;
                 watch.reads_seen = watch.reads;
                 self.connection.rest();
+                self.input.rest();
             }
             if watch.deadline.is_some_and(|at| at <= now) {
                 watch.deadline = None;
