@@ -1,4 +1,11 @@
 //! Go's `encoding/gob` for plain serde types.
+//!
+//! What always holds: a type needs `Serialize` and `Deserialize` and nothing else; its shape is learnt from
+//! `Deserialize` once, also if its first value is empty. Every distinct type has one id in the process, and
+//! its definition goes out before the first value that needs it, never inside of one. What a peer sends is
+//! believed as far as [`Limits`] go, and decoding never panics.
+#![doc = "\n"]
+#![doc = include_str!("../README.md")]
 
 mod de;
 mod decoder;

@@ -47,6 +47,27 @@ pub enum Kind {
     Interface,
 }
 
+impl Kind {
+    pub(crate) fn of(shape: &Shape) -> Self {
+        match shape {
+            Shape::Bool => Self::Bool,
+            Shape::Int => Self::Int,
+            Shape::Uint { .. } => Self::Uint,
+            Shape::Float => Self::Float,
+            Shape::Complex => Self::Complex,
+            Shape::String | Shape::Name => Self::String,
+            Shape::Bytes => Self::Bytes,
+            Shape::Duration => Self::Duration,
+            Shape::Opaque { .. } => Self::Opaque,
+            Shape::Slice(_) => Self::Slice,
+            Shape::Array(..) => Self::Array,
+            Shape::Map(..) => Self::Map,
+            Shape::Struct { .. } => Self::Struct,
+            Shape::Interface { .. } => Self::Interface,
+        }
+    }
+}
+
 impl Schema {
     pub(crate) fn of(node: &'static Node) -> Self {
         Self { node }
@@ -67,22 +88,7 @@ impl Schema {
     /// What sort of type it is.
     #[must_use]
     pub fn kind(&self) -> Kind {
-        match self.node.shape {
-            Shape::Bool => Kind::Bool,
-            Shape::Int => Kind::Int,
-            Shape::Uint { .. } => Kind::Uint,
-            Shape::Float => Kind::Float,
-            Shape::Complex => Kind::Complex,
-            Shape::String | Shape::Name => Kind::String,
-            Shape::Bytes => Kind::Bytes,
-            Shape::Duration => Kind::Duration,
-            Shape::Opaque { .. } => Kind::Opaque,
-            Shape::Slice(_) => Kind::Slice,
-            Shape::Array(..) => Kind::Array,
-            Shape::Map(..) => Kind::Map,
-            Shape::Struct { .. } => Kind::Struct,
-            Shape::Interface { .. } => Kind::Interface,
-        }
+        self.node.kind
     }
 
     /// The id that the wire knows the type by: the same in the whole process, another in the next.

@@ -10,12 +10,15 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicI32, Ordering};
 
 use crate::names::Marshaler;
+use crate::schema::Kind;
 use crate::types::{Definition, FieldDefinition, Form};
 
 /// One type, as values of it are written.
 pub(crate) struct Node {
     /// The id that the wire knows it by.
     pub(crate) id: i32,
+    /// What the shape is of, at a glance.
+    pub(crate) kind: Kind,
     pub(crate) shape: Shape,
     /// The message that defines it, made when a plan first needs it.
     definition: OnceLock<Box<[u8]>>,
@@ -78,7 +81,7 @@ static NEXT_ID: AtomicI32 = AtomicI32::new(FIRST_ID);
 
 impl Node {
     fn leak(id: i32, shape: Shape) -> &'static Self {
-        Box::leak(Box::new(Self { id, shape, definition: OnceLock::new() }))
+        Box::leak(Box::new(Self { id, kind: Kind::of(&shape), shape, definition: OnceLock::new() }))
     }
 
     fn defined(shape: Shape) -> &'static Self {

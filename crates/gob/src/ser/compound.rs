@@ -10,7 +10,7 @@ use crate::shape::{Field, Node};
 use crate::wire::{float_bits, insert_uint, put_int, put_uint};
 
 use super::byte::{Byte, Float, Name, Whole};
-use super::{Write, close_interface, field_at};
+use super::{Write, close_interface};
 
 /// A slice, array, map, complex number or bytes; or a struct by position or as a map.
 pub(crate) struct Compound<'a> {
@@ -118,7 +118,7 @@ impl<'a> Compound<'a> {
             }
             Inner::Fields { fields, next } => {
                 *next += 1;
-                fields.put(*next - 1, value)
+                fields.put_at(*next - 1, value)
             }
         }
     }
@@ -200,7 +200,7 @@ impl SerializeMap for Compound<'_> {
             }
             Inner::Fields { fields, next } => {
                 let name = key.serialize(Name)?;
-                *next = field_at(fields.fields, fields.next, &name).ok_or_else(|| unread(&name))?;
+                *next = fields.at(&name).ok_or_else(|| unread(&name))?;
                 Ok(())
             }
             Inner::Complex { .. } => {
@@ -214,7 +214,7 @@ impl SerializeMap for Compound<'_> {
             Inner::Elements(elements) => {
                 value.serialize(Write::whole(elements.out, elements.element)).map(|_| ())
             }
-            Inner::Fields { fields, next } => fields.put(*next, value),
+            Inner::Fields { fields, next } => fields.put_at(*next, value),
             Inner::Complex { .. } => Ok(()),
         }
     }
@@ -230,26 +230,28 @@ pub(crate) struct Fields<'a> {
     fields: &'static [Field],
     /// The field that is expected next.
     next: usize,
-    /// The number, counted from 1, of the last field that was written.
-    last: usize,
+    /// How far that is from the last field that was written.
+    delta: u32,
     interface: Option<usize>,
     duration: Option<Duration>,
 }
 
 /// A duration comes as a struct of seconds and nanoseconds, and leaves as an int.
 struct Duration {
+    /// As [`Write::delta`].
     delta: u32,
-    nanos: u128,
+    secs: u64,
+    nanos: u64,
 }
 
 impl<'a> Fields<'a> {
     #[inline]
     pub(super) fn new(out: &'a mut Vec<u8>, fields: &'static [Field]) -> Self {
-        Self { out, fields, next: 0, last: 0, interface: None, duration: None }
+        Self { out, fields, next: 0, delta: 1, interface: None, duration: None }
     }
 
     pub(super) fn duration(out: &'a mut Vec<u8>, delta: u32) -> Self {
-        Self { duration: Some(Duration { delta, nanos: 0 }), ..Self::new(out, &[]) }
+        Self { duration: Some(Duration { delta, secs: 0, nanos: 0 }), ..Self::new(out, &[]) }
     }
 
     pub(super) fn inside_interface(self, start: usize) -> Self {
@@ -261,32 +263,49 @@ impl<'a> Fields<'a> {
         self
     }
 
-    /// Writes the field at `at`, which must lie behind the last one.
+    /// Writes the next field.
     #[inline]
-    fn put<T: Serialize + ?Sized>(&mut self, at: usize, value: &T) -> Result<()> {
-        let Some(field) = self.fields.get(at) else {
-            return Err(Error::mismatch(format!("Serialize writes more than {} fields", self.fields.len())));
-        };
-        self.next = at + 1;
-        if at < self.last {
-            return Err(Error::mismatch(format!("Serialize writes field `{}` out of order", field.rust)));
-        }
-        let delta = (self.next - self.last) as u32;
+    fn put<T: Serialize + ?Sized>(&mut self, field: &'static Field, value: &T) -> Result<()> {
+        let delta = self.delta;
+        self.next += 1;
+        self.delta = delta + 1;
         match value.serialize(Write::field(self.out, field.node, delta)) {
-            Ok(true) => self.last = self.next,
+            Ok(true) => self.delta = 1,
             Ok(false) => {}
             Err(error) => return Err(error.inside(&field.go)),
         }
         Ok(())
     }
 
+    /// Writes the field at `at`, and leaves out those before it.
     #[cold]
-    fn put_duration<T: Serialize + ?Sized>(&mut self, name: &str, value: &T) -> Result<()> {
-        let part = u128::from(value.serialize(Whole)?);
-        if let Some(duration) = &mut self.duration {
-            duration.nanos += part * if name == "secs" { 1_000_000_000 } else { 1 };
+    fn put_at<T: Serialize + ?Sized>(&mut self, at: usize, value: &T) -> Result<()> {
+        let Some(field) = self.fields.get(at) else {
+            return Err(Error::mismatch(format!("Serialize writes more than {} fields", self.fields.len())));
+        };
+        let Some(left_out) = at.checked_sub(self.next) else {
+            return Err(Error::mismatch(format!("Serialize writes field `{}` out of order", field.rust)));
+        };
+        self.next = at;
+        self.delta += left_out as u32;
+        self.put(field, value)
+    }
+
+    /// Writes a field that is not the next one.
+    #[cold]
+    fn put_named<T: Serialize + ?Sized>(&mut self, name: &str, value: &T) -> Result<()> {
+        if let Some(at) = self.at(name) {
+            return self.put_at(at, value);
         }
+        let Some(duration) = &mut self.duration else { return Err(unread(name)) };
+        let part = value.serialize(Whole)?;
+        *(if name == "secs" { &mut duration.secs } else { &mut duration.nanos }) = part;
         Ok(())
+    }
+
+    /// Where a field of this name stands.
+    fn at(&self, name: &str) -> Option<usize> {
+        self.fields.iter().position(|field| field.rust == name)
     }
 }
 
@@ -301,16 +320,17 @@ impl SerializeStruct for Fields<'_> {
 
     #[inline]
     fn serialize_field<T: Serialize + ?Sized>(&mut self, name: &'static str, value: &T) -> Result<()> {
-        match field_at(self.fields, self.next, name) {
-            Some(at) => self.put(at, value),
-            None if self.duration.is_some() => self.put_duration(name, value),
-            None => Err(unread(name)),
+        match self.fields.get(self.next) {
+            // The same text is mostly at the same place in memory.
+            Some(field) if std::ptr::eq(field.rust, name) || field.rust == name => self.put(field, value),
+            _ => self.put_named(name, value),
         }
     }
 
     #[inline]
     fn end(self) -> Result<bool> {
-        if let Some(Duration { delta, nanos }) = self.duration {
+        if let Some(Duration { delta, secs, nanos }) = self.duration {
+            let nanos = u128::from(secs) * 1_000_000_000 + u128::from(nanos);
             let nanos = i64::try_from(nanos).map_err(|_| {
                 Error::unsupported(format!("a Duration of {nanos} ns is over Go's 292 years"))
             })?;
