@@ -103,17 +103,6 @@ impl Phase {
     }
 }
 
-/// Who found the failure, and with it what is known about the call's execution.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Outcome {
-    /// The call certainly has not run.
-    NotExecuted,
-    /// The other side ran it, or refused it, and answered with an error.
-    Remote,
-    /// Nobody can say.
-    Unknown,
-}
-
 /// A failed call, connection or registration.
 ///
 /// One word wide. [`Display`](fmt::Display) prints this level only; the cause, where there is one, is the
@@ -127,7 +116,10 @@ struct Parts {
     text: Cow<'static, str>,
     /// The text as it came, where it is not UTF-8; Go's error texts are arbitrary bytes.
     raw: Option<Box<[u8]>>,
-    outcome: Outcome,
+    /// The other side answered with this error.
+    is_remote: bool,
+    /// The call certainly has not run.
+    is_not_executed: bool,
     phase: Option<Phase>,
     peer: Option<Arc<str>>,
     source: Option<Arc<dyn std::error::Error + Send + Sync>>,
@@ -145,7 +137,8 @@ impl Error {
             code,
             text,
             raw: None,
-            outcome: Outcome::Unknown,
+            is_remote: false,
+            is_not_executed: false,
             phase: None,
             peer: None,
             source: None,
@@ -183,14 +176,18 @@ impl Error {
 
     /// Whether the method can have run.
     ///
-    /// `false` means that it certainly has not, so that sending the call again is safe.
+    /// `false` means that it has not, so that sending the call again is safe.
+    ///
+    /// On Go's wire an error is only a text. There a server's answer that it has no such method is known by
+    /// Go's words for it, and a method that itself fails in just these words, its own name included, is
+    /// taken for one that has not run.
     pub fn may_have_run(&self) -> bool {
-        self.0.outcome != Outcome::NotExecuted
+        !self.0.is_not_executed
     }
 
     /// Whether the other side answered with this error.
     pub fn is_remote(&self) -> bool {
-        self.0.outcome == Outcome::Remote
+        self.0.is_remote
     }
 
     /// How far the call had come, where that is known.
@@ -206,14 +203,14 @@ impl Error {
     /// Marks the call as certainly not executed.
     #[must_use]
     pub fn not_executed(mut self) -> Self {
-        self.parts().outcome = Outcome::NotExecuted;
+        self.parts().is_not_executed = true;
         self
     }
 
     /// Marks the error as the other side's answer.
     #[must_use]
     pub fn remote(mut self) -> Self {
-        self.parts().outcome = Outcome::Remote;
+        self.parts().is_remote = true;
         self
     }
 
@@ -258,7 +255,10 @@ impl fmt::Display for Error {
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut out = f.debug_struct("Error");
-        out.field("code", &self.0.code).field("message", &self.0.text).field("outcome", &self.0.outcome);
+        out.field("code", &self.0.code)
+            .field("message", &self.0.text)
+            .field("remote", &self.0.is_remote)
+            .field("may_have_run", &self.may_have_run());
         if let Some(phase) = self.0.phase {
             out.field("phase", &phase);
         }

@@ -177,18 +177,18 @@ impl ReadReplies for Replies {
             let outcome = if pair.error.is_empty() {
                 pair.body.map(|place| self.pairs.body(rest, place))
             } else {
-                Err(remote_error(&pair.error))
+                Err(remote_error(&pair.method, &pair.error))
             };
             return Ok(Read::Message { message: Answered { id: pair.seq, outcome }, used });
         }
     }
 }
 
-/// What a server's error text says. Go's own texts for what is not there tell that nothing has run.
-fn remote_error(text: &[u8]) -> Error {
-    const MISSING: [&[u8]; 3] =
-        [SERVICE_MISSING.as_bytes(), METHOD_MISSING.as_bytes(), ILL_FORMED.as_bytes()];
-    if MISSING.iter().any(|start| text.starts_with(start)) {
+/// What a server's error text says. Go's own words for a method that is not there, this method's name
+/// included, tell that nothing has run; other names are those of calls that the method itself made.
+fn remote_error(method: &[u8], text: &[u8]) -> Error {
+    let is_about = |words: &str| text.strip_prefix(words.as_bytes()) == Some(method);
+    if [SERVICE_MISSING, METHOD_MISSING, ILL_FORMED].into_iter().any(is_about) {
         return Error::from_bytes(Code::Unimplemented, text).remote().not_executed();
     }
     Error::from_bytes(Code::Unknown, text).remote()
