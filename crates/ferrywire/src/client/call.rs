@@ -11,7 +11,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::time::Instant;
 
-use super::link::{Link, Outgoing, Room, Sent, room_on};
+use super::link::{Link, Outgoing, Room, Sent};
 use super::pool::Pool;
 use crate::body::{Encode, Sink};
 use crate::codec::{Format, Preamble, Shape};
@@ -134,7 +134,7 @@ impl<'c, A, R> Call<'c, A, R> {
             let found = async {
                 match link {
                     Some(link) => {
-                        let room = room_on(&link).await;
+                        let room = link.clone().room().await;
                         Ok((link, Some(room)))
                     }
                     None => Ok((pool.link().await?, None)),

@@ -1,22 +1,15 @@
 //! What a call needs of a connection, whatever protocol it speaks.
 
-use std::future::Future;
-use std::marker::PhantomData;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 
-use super::connection;
 use crate::body::{Body, Encode};
-use crate::codec::Format;
 use crate::error::Result;
-use crate::limits::Limits;
 use crate::message::Head;
-use crate::protocol::tunnel::Tunnel;
-use crate::protocol::{Protocol, WriteRequests};
-use crate::transport::{BoxFuture, Stream};
+use crate::transport::BoxFuture;
 
 /// A connection over which calls are made. Erased once per call, not per field.
 pub(crate) trait Link: Send + Sync + 'static {
@@ -57,47 +50,4 @@ pub(crate) enum Sent {
     As(u64),
     /// The connection is full; see [`Link::room`].
     NoRoom,
-}
-
-/// A protocol as clients choose it at run time.
-pub(crate) trait Speak: Send + Sync + 'static {
-    fn name(&self) -> &'static str;
-    fn tunnel(&self) -> Option<Tunnel>;
-    fn format(&self, limits: &Limits) -> Format;
-    /// Begins to speak on `stream`, of which `first` has been read already.
-    fn start(&self, stream: Stream, first: Vec<u8>, limits: &Limits) -> Arc<dyn Link>;
-}
-
-/// `P`, chosen.
-pub(crate) struct Speaks<P>(PhantomData<fn() -> P>);
-
-impl<P> Speaks<P> {
-    pub(crate) fn new() -> Self {
-        Self(PhantomData)
-    }
-}
-
-impl<P: Protocol> Speak for Speaks<P> {
-    fn name(&self) -> &'static str {
-        P::NAME
-    }
-
-    fn tunnel(&self) -> Option<Tunnel> {
-        P::TUNNEL
-    }
-
-    fn format(&self, limits: &Limits) -> Format {
-        P::WriteRequests::new(limits).format()
-    }
-
-    fn start(&self, stream: Stream, first: Vec<u8>, limits: &Limits) -> Arc<dyn Link> {
-        let (link, task) = connection::start::<P>(stream, first, limits);
-        tokio::spawn(task);
-        link
-    }
-}
-
-/// Waits for room on a link; spelled out because the link must live in the future.
-pub(crate) fn room_on(link: &Arc<dyn Link>) -> impl Future<Output = Room> + Send + 'static {
-    link.clone().room()
 }

@@ -20,14 +20,15 @@ mod connection;
 mod link;
 mod pending;
 mod pool;
+mod speak;
 mod stub;
 
 pub use call::Call;
 pub use stub::Stub;
 
 use call::{Argument, Encoded};
-use link::{Speak, Speaks};
 use pool::Pool;
+use speak::{Speak, Speaks};
 
 /// Calls methods of a server by name; the ground on which generated clients stand.
 ///

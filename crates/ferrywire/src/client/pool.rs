@@ -11,7 +11,8 @@ use futures_util::future::WeakShared;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::Instant;
 
-use super::link::{Link, Speak};
+use super::link::Link;
+use super::speak::Speak;
 use crate::error::{Code, Error, Phase, Result};
 use crate::limits::Limits;
 use crate::protocol::tunnel;
