@@ -11,6 +11,7 @@ use ferrywire::{Client, Code, Context, Error, Limits, Result, Server, ServerHand
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinHandle;
 
+pub(crate) mod gob;
 pub(crate) mod raw;
 
 pub(crate) use raw::{Heard, RawClient, RawServer};

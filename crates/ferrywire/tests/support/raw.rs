@@ -104,6 +104,11 @@ impl RawClient {
         self.stream.writer.shutdown().await.unwrap();
     }
 
+    /// Ends our direction; the peer may have closed.
+    pub(crate) async fn try_half_close(&mut self) -> std::io::Result<()> {
+        self.stream.writer.shutdown().await
+    }
+
     /// The next reply, whatever its id; `None` once the server has closed.
     pub(crate) async fn reply<R: DeserializeOwned>(&mut self) -> Option<(u64, Result<R>)> {
         loop {
