@@ -1,0 +1,3 @@
+module ferrywire.test/benches
+
+go 1.22
