@@ -10,7 +10,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::Instant;
 
 use support::gob::{
-    INT, INTERFACE, OWN, STRING, define_map, define_slice, define_struct, int, text, uint, value,
+    INT, INTERFACE, OWN, STRING, UINT, define_map, define_slice, define_struct, int, text, uint, value,
 };
 use support::{
     Args, Bench, ProbeClient, ProbeServer, RawClient, RawServer, Rig, in_time, limits, pipe, settle,
