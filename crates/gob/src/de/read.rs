@@ -12,7 +12,8 @@ use crate::skim::array_count;
 use crate::types::{Fit, Form, Ty, Wire};
 
 use super::Input;
-use super::access::{ByName, Bytes, Elements, Entries, Fields, InOrder, Named, VariantOf};
+use super::access::{Bytes, Elements, Entries, VariantOf};
+use super::fields::{All, ByName, Fields, InOrder, Named};
 
 /// Reads a value of type `ty`. One that is not `present` is a field that the sender left out: its type's zero.
 pub(crate) struct Read<'a, 't, 'de> {
@@ -377,12 +378,9 @@ impl<'de> Deserializer<'de> for Read<'_, '_, 'de> {
                 self.elements(*element, count, visitor)
             }
             // A tuple whose twin is a struct: by position.
-            (Form::Struct(fields), _) if fields.len() == len => self.fields_by(
-                wire,
-                super::access::All::new(wire),
-                |fields, visitor| visitor.visit_seq(fields),
-                visitor,
-            ),
+            (Form::Struct(fields), _) if fields.len() == len => {
+                self.fields_by(wire, All::new(wire), |fields, visitor| visitor.visit_seq(fields), visitor)
+            }
             _ => self.other(&format!("an array of {len}")),
         }
     }
@@ -410,12 +408,9 @@ impl<'de> Deserializer<'de> for Read<'_, '_, 'de> {
                     Ok(value)
                 })
             }
-            (Form::Struct(_), _) => self.fields_by(
-                wire,
-                super::access::All::new(wire),
-                |fields, visitor| visitor.visit_map(fields),
-                visitor,
-            ),
+            (Form::Struct(_), _) => {
+                self.fields_by(wire, All::new(wire), |fields, visitor| visitor.visit_map(fields), visitor)
+            }
             _ => self.other("a map"),
         }
     }
