@@ -5,6 +5,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::limits::Limits;
+use crate::timer;
 
 /// The beginning of a message that waits for its rest, if there is one.
 #[derive(Debug, Default)]
@@ -44,7 +45,7 @@ impl Arrival {
     pub(crate) fn deadline(&self, limits: &Limits) -> Option<Instant> {
         let partial = self.partial.as_ref()?;
         let by_length = partial.came as f64 / limits.frame_rate_min.max(1) as f64;
-        Some(partial.since + limits.frame_timeout + Duration::from_secs_f64(by_length))
+        Some(timer::later(partial.since, limits.frame_timeout) + Duration::from_secs_f64(by_length))
     }
 }
 

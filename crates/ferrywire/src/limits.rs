@@ -46,8 +46,8 @@ pub struct Limits {
     /// The least rate at which a message must arrive, in bytes a second; 64 KiB/s unless set.
     pub frame_rate_min: usize,
     /// The time after which a connection without calls is closed; 2 h unless set, because Go's clients do
-    /// not reconnect. A connection that has called is looked at once in this time, so that it may be twice
-    /// as old before it is found idle. A dead peer is found by TCP keepalive long before.
+    /// not reconnect. It is looked at every 30 s, so that a connection may grow that much older, or twice as
+    /// old where the time is shorter. A dead peer is found by TCP keepalive long before.
     pub idle_timeout: Duration,
     /// The most connections of a server; 10,000 unless set. Above it, a new connection is closed at once.
     pub connections_max: usize,

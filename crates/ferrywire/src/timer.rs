@@ -7,11 +7,16 @@ use std::time::Duration;
 
 use tokio::time::{Instant, Sleep, sleep_until};
 
-/// The moment that lies `timeout` ahead; for lengths beyond what a clock can say, one that never comes.
+/// The moment that lies `timeout` ahead.
 pub(crate) fn after(timeout: Duration) -> Instant {
+    later(Instant::now(), timeout)
+}
+
+/// The moment that lies `timeout` behind `from`; for lengths beyond what a clock can say, one that never
+/// comes.
+pub(crate) fn later(from: Instant, timeout: Duration) -> Instant {
     const FAR: Duration = Duration::from_secs(30 * 365 * 24 * 3600);
-    let now = Instant::now();
-    now.checked_add(timeout.min(FAR)).unwrap_or(now)
+    from.checked_add(timeout.min(FAR)).unwrap_or(from)
 }
 
 /// A timer that is only moved when it has to go off earlier. It belongs to one task.

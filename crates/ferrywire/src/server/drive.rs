@@ -72,11 +72,7 @@ struct Watch {
     stalled: Option<Instant>,
     /// Since when more replies wait than may, and how many bytes the peer had taken by then.
     piled_up: Option<(Instant, u64)>,
-    /// When the connection is next looked at for idleness.
-    idle: Option<Instant>,
-    /// Reads so far, and how many there were when idleness was last looked at.
-    reads: u64,
-    reads_seen: u64,
+    quiet: Quiet,
     /// When the earliest of the running calls ends.
     deadline: Option<Instant>,
     /// Whether the peer has ended its direction.
@@ -84,6 +80,21 @@ struct Watch {
     /// Until when a connection that is done waits for its peer to end.
     closing: Option<Instant>,
 }
+
+/// Whether anything happens on a connection, looked at now and then instead of noted each time.
+#[derive(Debug, Default)]
+struct Quiet {
+    /// When it is next looked at.
+    look_at: Option<Instant>,
+    /// Reads so far, and how many there were when it was last looked at.
+    reads: u64,
+    reads_seen: u64,
+    /// Since when nothing has happened, once that was seen.
+    since: Option<Instant>,
+}
+
+/// How long nothing has to happen before a connection gives back what it does not need.
+const REST_AFTER: Duration = Duration::from_secs(30);
 
 /// How long a peer is watched that lets replies pile up.
 const PILE_WATCHED_FOR: Duration = Duration::from_secs(30);
@@ -163,7 +174,7 @@ impl<P: Protocol> Driver<P> {
                     self.watch.arrival.reset();
                     return Ok(false);
                 }
-                Poll::Ready(Ok(_)) => self.watch.reads += 1,
+                Poll::Ready(Ok(_)) => self.watch.quiet.reads += 1,
             }
             self.watch.note_arrival(received, self.input.tail().len());
         }
@@ -258,11 +269,11 @@ impl<P: Protocol> Driver<P> {
             }
             let arrival = watch.arrival.deadline(&self.shared.limits);
             let piled_up = watch.piled_up.map(|(since, _)| since + PILE_WATCHED_FOR);
-            let stalled = watch.stalled.map(|since| since + self.shared.limits.stall_timeout);
-            if watch.idle.is_none() {
-                watch.idle = Some(timer::after(self.shared.limits.idle_timeout));
-            }
-            for at in [arrival, stalled, piled_up, watch.idle, watch.deadline].into_iter().flatten() {
+            let stalled = watch.stalled.map(|since| timer::later(since, self.shared.limits.stall_timeout));
+            let idle_timeout = self.shared.limits.idle_timeout;
+            let look_every = idle_timeout.min(REST_AFTER);
+            let look_at = *watch.quiet.look_at.get_or_insert_with(|| timer::after(look_every));
+            for at in [arrival, stalled, piled_up, Some(look_at), watch.deadline].into_iter().flatten() {
                 self.timer.by(at);
             }
             let Poll::Ready(now) = self.timer.poll(cx) else {
@@ -283,15 +294,17 @@ impl<P: Protocol> Driver<P> {
                 }
                 watch.piled_up = Some((now, self.output.total()));
             }
-            if watch.idle.is_some_and(|at| at <= now) {
-                let was_quiet = watch.reads == watch.reads_seen && self.connection.pending() == 0;
-                if was_quiet && self.output.is_done() {
+            if look_at <= now {
+                let is_busy = self.connection.pending() > 0 || !self.output.is_done();
+                let since = watch.quiet.look(now, is_busy, look_every);
+                if since.is_some_and(|since| now >= timer::later(since, idle_timeout)) {
                     return Some("idle_timeout");
                 }
-                watch.idle = None;
-                watch.reads_seen = watch.reads;
-                self.connection.rest();
-                self.input.rest();
+                if let Some(since) = since {
+                    watch.quiet.look_at = Some(timer::later(since, idle_timeout));
+                    self.connection.rest();
+                    self.input.rest();
+                }
             }
             if watch.deadline.is_some_and(|at| at <= now) {
                 watch.deadline = None;
@@ -307,6 +320,18 @@ impl<P: Protocol> Drop for Driver<P> {
     fn drop(&mut self) {
         self.shared.held.fetch_sub(self.held, Ordering::Relaxed);
         self.shared.serving.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl Quiet {
+    /// Looks whether anything has happened in the stretch that ends now; says since when nothing has.
+    fn look(&mut self, now: Instant, is_busy: bool, stretch: Duration) -> Option<Instant> {
+        if is_busy || self.reads != self.reads_seen {
+            (self.reads_seen, self.since, self.look_at) = (self.reads, None, Some(now + stretch));
+        } else if self.since.is_none() {
+            self.since = Some(now.checked_sub(stretch).unwrap_or(now));
+        }
+        self.since
     }
 }
 
