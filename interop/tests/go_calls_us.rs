@@ -1,5 +1,8 @@
 //! Go's own client puts our server through all of its cases, of each version of Go and over each transport.
 
+use std::process::Stdio;
+use std::time::Duration;
+
 use ferrywire_interop::harness::{Go, Ours, Tally, Transport};
 
 static TALLY: Tally = Tally::new("Go calls us", 2 * Transport::ALL.len());
@@ -37,4 +40,43 @@ tests! {
     new_go_calls_us_over_connect: new over Connect;
     new_go_calls_us_over_connect_at_another_path: new over ConnectPath;
     new_go_calls_us_over_connect_over_unix: new over ConnectUnix;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_go_client_that_is_killed_leaves_nothing_behind() {
+    let server = Ours::start(Transport::Tcp).await;
+    let mut client = Go::new().program("client");
+    client.args(["-dial", server.address(), "-only", "many/10_slow_calls_run_side_by_side"]);
+    let mut client = client.stdout(Stdio::null()).spawn().expect("a program that was built starts");
+    becomes("10 calls running", || server.handle.running() == 10).await;
+
+    client.kill().await.expect("a child that was not waited for can be killed");
+
+    becomes("no call running", || server.handle.running() == 0).await;
+    becomes("no connection", || server.handle.connections() == 0).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_shutdown_answers_what_go_has_asked() {
+    let server = Ours::start(Transport::Tcp).await;
+    let words = ["-dial", server.address(), "-only", "many/10_slow_calls_run_side_by_side"];
+    let shut_down = async {
+        becomes("10 calls running", || server.handle.running() == 10).await;
+        server.handle.shutdown();
+    };
+
+    let (passed, ()) = tokio::join!(Go::new().cases("client", &words), shut_down);
+
+    assert_eq!(passed, ["many/10_slow_calls_run_side_by_side"]);
+    becomes("no connection", || server.handle.connections() == 0).await;
+}
+
+/// Looks until it is so, for at most ten seconds.
+async fn becomes(what: &str, holds: impl Fn() -> bool) {
+    let looked = async {
+        while !holds() {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    assert!(tokio::time::timeout(Duration::from_secs(10), looked).await.is_ok(), "expected {what}");
 }

@@ -1,5 +1,6 @@
 //! The page at `/debug/rpc`, read as whoever reads Go's would read it: the same layout, services, methods,
 //! and counts.
+#![allow(clippy::unwrap_used, reason = "in a test, a failure is the report")]
 
 use std::process::Stdio;
 

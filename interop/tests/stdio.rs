@@ -1,4 +1,5 @@
 //! A connection is any pair of byte streams: we are a Go program's child, and a Go program is ours.
+#![allow(clippy::unwrap_used, reason = "in a test, a failure is the report")]
 
 use std::process::Stdio;
 use std::time::Duration;

@@ -1,4 +1,5 @@
 //! 64 tasks share a connection and make 1,000 calls each, in both directions; every reply is its caller's.
+#![allow(clippy::unwrap_used, reason = "in a test, a failure is the report")]
 
 use ferrywire::Client;
 use ferrywire_interop::harness::{Go, GoServer, Ours, Tally, Transport, nonces};

@@ -52,7 +52,7 @@ impl Go {
         let toolchain = std::env::var(variable).unwrap_or_else(|_| otherwise.to_owned());
         match Self::build(&toolchain) {
             Ok(go) => go,
-            Err(why) => panic!("no Go at `{toolchain}`, expected one there or in {variable}: {why}"),
+            Err(why) => panic!("no Go programs: `{toolchain}` fails, {variable} may name another: {why}"),
         }
     }
 

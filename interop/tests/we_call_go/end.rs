@@ -1,5 +1,7 @@
 //! Calls that are withdrawn, and servers that go away.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use ferrywire::{Client, Code};
@@ -57,6 +59,24 @@ pub(crate) fn cases() -> Vec<Case> {
             holds(error.code() == Code::Unavailable && error.may_have_run(), || format!("got {error:?}"))
         }),
         case("end/a_restarted_server_is_found_again", restarted),
+        case("end/16_tasks_find_a_restarted_server_again", async |ground| {
+            let mut server = GoServer::start(ground.go, ground.transport).await;
+            let client = Client::connect(server.address()).await.map_err(|error| error.to_string())?;
+            let is_back = Arc::new(AtomicBool::new(false));
+            let through = |a| tokio::spawn(through_a_restart(client.clone(), a, is_back.clone()));
+            let tasks: Vec<_> = (0..16).map(through).collect();
+            sleep(Duration::from_millis(100)).await;
+
+            server.kill().await;
+            sleep(Duration::from_millis(100)).await;
+            server.restart(ground.go).await;
+            is_back.store(true, Ordering::Relaxed);
+
+            for task in tasks {
+                task.await.expect("a case does not panic")?;
+            }
+            works(&client).await
+        }),
     ]
 }
 
@@ -75,6 +95,26 @@ async fn restarted(ground: Ground) -> Outcome {
     // The new connection knows no type: all definitions go out again.
     expect(&client, "Zoo.Nested", &value::nested(), answer::nested(value::nested())).await?;
     works(&client).await
+}
+
+/// Calls without end until the server is back, and then once more; every reply must be the call's own.
+async fn through_a_restart(client: Client, a: i64, is_back: Arc<AtomicBool>) -> Outcome {
+    let arith = ArithClient::new(client);
+    let began = Instant::now();
+    while began.elapsed() < Duration::from_secs(15) {
+        let was_back = is_back.load(Ordering::Relaxed);
+        match arith.multiply(Args { a, b: 7 }).await {
+            Ok(product) => {
+                same(&product, &(a * 7))?;
+                if was_back {
+                    return Ok(());
+                }
+            }
+            Err(error) => holds(error.code() == Code::Unavailable, || format!("got {error:?}"))?,
+        }
+        sleep(Duration::from_millis(1)).await;
+    }
+    Err("no reply 15 s after the server was killed".to_owned())
 }
 
 /// Asks until so many calls of Slow run, for at most ten seconds.
