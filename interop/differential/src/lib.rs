@@ -4,6 +4,12 @@
 //! up; they are written, Go reads and writes them again, and we read that: three times the same value.
 //! Then both read Go's bytes into another version of the type, and both read broken bytes: the same
 //! verdict, and the same value where it is accepted. What may differ stands in `disagreements.md`.
+//!
+//! ```sh
+//! cargo run --release -p gob-differential -- --cases 100000 --seed 1    # --show N: so many findings are printed
+//! ```
+//!
+//! A finding names its seed, its types in the notation of `interop/go/gobpeer/types.go`, and its bytes.
 
 mod disagreements;
 pub mod dynamic;
@@ -123,6 +129,10 @@ pub enum What {
     Evolved,
     /// Both read a broken stream.
     Mutated,
+    /// We read a stream as values that carry their types, write those, and read what we wrote.
+    ByValue,
+    /// Both read what such a value was written as.
+    OfValue,
 }
 
 impl What {
@@ -134,6 +144,10 @@ impl What {
             Self::WeReadGos => "what Go wrote is read otherwise",
             Self::Evolved => "what Go wrote, read into another version of the type",
             Self::Mutated => "a broken stream",
+            Self::ByValue => {
+                "read by way of a value that carries its type, it is another (`go` is without that way)"
+            }
+            Self::OfValue => "a value that carries its type, written again",
         }
     }
 }
@@ -268,9 +282,26 @@ fn batch(
             continue;
         };
         let ours = question.reader.read(&question.stream, question.count);
+        pass_by_value(&question, &ours, listed, summary);
         judge(question, go, ours, listed, summary);
     }
     Ok(())
+}
+
+/// Compares what we find with what we find when values carry their types on the way.
+fn pass_by_value(question: &Question, direct: &Outcome, listed: &Listed, summary: &mut Summary) {
+    // What the receiver refuses, a value may well hold.
+    if matches!(direct, Outcome::Accepts(_)) {
+        let by_value = question.reader.read_by_value(&question.stream, question.count);
+        let question = Question {
+            what: What::ByValue,
+            stream: question.stream.clone(),
+            reader: question.reader.clone(),
+            meant: None,
+            ..*question
+        };
+        judge(question, direct.clone(), by_value, listed, summary);
+    }
 }
 
 /// Makes a case and writes its stream.
@@ -362,7 +393,9 @@ fn read_back(case: &mut Case, answer: Answer, listed: &Listed, summary: &mut Sum
         summary,
     );
     if let Some(gos) = gos {
-        judge(question(What::WeReadGos, &gos), meant, reader.read(&gos, count), listed, summary);
+        let found = reader.read(&gos, count);
+        pass_by_value(&question(What::WeReadGos, &gos), &found, listed, summary);
+        judge(question(What::WeReadGos, &gos), meant, found, listed, summary);
         case.gos = gos;
     }
 }
@@ -386,6 +419,18 @@ fn ask_about(questions: &mut Vec<Question>, cases: &[Case], at: usize) {
     for stream in [&case.gos, &case.stream] {
         let (reader, meant, stream) = (other.clone(), meant.clone(), stream.clone());
         questions.push(Question { seed, what: What::Evolved, reader, has_any, meant, count, stream });
+    }
+    let reader = case.fixed.map_or_else(|| Reader::Dynamic(case.of.clone()), Reader::Fixed);
+    if let Ok(stream) = first_by_value(&case.gos) {
+        questions.push(Question {
+            seed,
+            what: What::OfValue,
+            reader,
+            has_any,
+            meant: None,
+            count: 1,
+            stream,
+        });
     }
     for _ in 0..MUTATED_PER_CASE {
         let from = if rng.bool() { &case.gos } else { &case.stream };
@@ -441,6 +486,28 @@ impl Reader {
         }
     }
 
+    /// What we make of a stream when each value is written again before it is read.
+    fn read_by_value(&self, stream: &[u8], count: usize) -> Outcome {
+        let mut decoder = SliceDecoder::new(stream);
+        let mut all = String::new();
+        for _ in 0..count {
+            let mut again = Vec::new();
+            let value = catch_unwind(AssertUnwindSafe(|| {
+                decoder.decode_value().map(|value| value.encode(&mut again))
+            }));
+            match value {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => return Outcome::Refuses(all, error.to_string()),
+                Err(_) => return Outcome::Refuses(all, format!("{BROKEN}: panicked")),
+            }
+            match self.read(&again, 1) {
+                Outcome::Accepts(found) => all.push_str(&found),
+                Outcome::Refuses(_, why) => return Outcome::Refuses(all, format!("written again: {why}")),
+            }
+        }
+        Outcome::Accepts(all)
+    }
+
     /// What we make of a stream.
     fn read(&self, stream: &[u8], count: usize) -> Outcome {
         let began = Instant::now();
@@ -466,8 +533,15 @@ impl Reader {
     }
 }
 
-/// What no input may do to us.
-const BROKEN: &str = "BROKEN";
+/// The first value of a stream, written again by way of a value that carries its type.
+fn first_by_value(stream: &[u8]) -> Result<Vec<u8>, ferrywire_gob::Error> {
+    let mut again = Vec::new();
+    SliceDecoder::new(stream).decode_value()?.encode(&mut again);
+    Ok(again)
+}
+
+/// What no input may do to us, and no row of the list allows.
+pub(crate) const BROKEN: &str = "BROKEN";
 
 fn read_dynamic(of: &Type, stream: &[u8], count: usize) -> Decoded {
     let mut decoder = SliceDecoder::new(stream);
