@@ -50,6 +50,7 @@
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+mod ambient;
 mod arrival;
 pub mod body;
 pub mod client;

@@ -13,6 +13,7 @@ use tokio::time::Instant;
 
 use super::link::{Link, Outgoing, Room, Sent};
 use super::pool::Pool;
+use crate::ambient;
 use crate::body::{Encode, Sink};
 use crate::codec::{Format, Preamble, Shape};
 use crate::error::{Code, Error, Phase, Result};
@@ -21,6 +22,9 @@ use crate::timer;
 use crate::transport::BoxFuture;
 
 /// A call that is sent when it is first awaited.
+///
+/// Made by a method that answers a call itself, it ends with that call at the latest: it inherits the
+/// method's deadline, and is withdrawn with it. A task that the method spawns inherits neither.
 ///
 /// # Errors
 ///
@@ -182,7 +186,13 @@ impl<A: Serialize, R: DeserializeOwned> Future for Call<'_, A, R> {
                 Stage::Fresh => (call.pool.current(), None),
                 Stage::Done => panic!("a call was polled after it ended"),
             };
-            let deadline = *call.deadline.get_or_insert_with(|| timer::after(call.timeout));
+            let deadline = match (&call.stage, call.deadline) {
+                (Stage::Fresh, own) => {
+                    let own = own.unwrap_or_else(|| timer::after(call.timeout));
+                    *call.deadline.insert(ambient::bounded(own))
+                }
+                (_, settled) => settled.expect("a call settles its deadline when it is first polled"),
+            };
             let Some(link) = link else {
                 call.stage = call.wait(None, deadline);
                 continue;

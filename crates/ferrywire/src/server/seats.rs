@@ -11,6 +11,7 @@ use tokio::time::Instant;
 
 use super::bell::{Bell, SeatBell};
 use super::router::{Route, Router};
+use crate::ambient::{self, Ambient};
 use crate::body::Sink;
 use crate::codec::{Format, Preamble};
 use crate::error::{Code, Error, Result};
@@ -115,7 +116,8 @@ impl<Tag: PartialEq> Seats<Tag> {
             return Poll::Pending;
         };
         let mut cx = Context::from_waker(&seat.waker);
-        guarded(&mut *seat.slot, |slot| slot.start(request, &mut cx, sink))
+        let ambient = Ambient::Within(request.timeout);
+        guarded(&mut *seat.slot, ambient, |slot| slot.start(request, &mut cx, sink))
     }
 
     /// The call in a taken seat has finished.
@@ -153,7 +155,8 @@ impl<Tag: PartialEq> Seats<Tag> {
         open(&call.tag, seat.route, out);
         let mut sink = Sink::new(call.format, out);
         let mut cx = Context::from_waker(&seat.waker);
-        let polled = guarded(&mut *seat.slot, |slot| slot.poll(&mut cx, &mut sink));
+        let polled =
+            guarded(&mut *seat.slot, Ambient::Until(call.deadline), |slot| slot.poll(&mut cx, &mut sink));
         Some((polled, sink.preamble))
     }
 
@@ -220,9 +223,10 @@ impl<Tag: PartialEq> Seats<Tag> {
 #[inline]
 fn guarded(
     slot: &mut dyn CallSlot,
+    ambient: Ambient,
     run: impl FnOnce(&mut dyn CallSlot) -> Poll<Result<()>>,
 ) -> Poll<Result<()>> {
-    match catch_unwind(AssertUnwindSafe(|| run(slot))) {
+    match catch_unwind(AssertUnwindSafe(|| ambient::with(ambient, || run(slot)))) {
         Ok(polled) => polled,
         Err(panic) => {
             clear(slot);
