@@ -228,8 +228,8 @@ impl SerializeMap for Compound<'_> {
 pub(crate) struct Fields<'a> {
     out: &'a mut Vec<u8>,
     fields: &'static [Field],
-    /// The field that is expected next.
-    next: usize,
+    /// Those that come after the last one.
+    rest: std::slice::Iter<'static, Field>,
     /// How far that is from the last field that was written.
     delta: u32,
     interface: Option<usize>,
@@ -247,7 +247,7 @@ struct Duration {
 impl<'a> Fields<'a> {
     #[inline]
     pub(super) fn new(out: &'a mut Vec<u8>, fields: &'static [Field]) -> Self {
-        Self { out, fields, next: 0, delta: 1, interface: None, duration: None }
+        Self { out, fields, rest: fields.iter(), delta: 1, interface: None, duration: None }
     }
 
     pub(super) fn duration(out: &'a mut Vec<u8>, delta: u32) -> Self {
@@ -267,7 +267,6 @@ impl<'a> Fields<'a> {
     #[inline]
     fn put<T: Serialize + ?Sized>(&mut self, field: &'static Field, value: &T) -> Result<()> {
         let delta = self.delta;
-        self.next += 1;
         self.delta = delta + 1;
         match value.serialize(Write::field(self.out, field.node, delta)) {
             Ok(true) => self.delta = 1,
@@ -280,13 +279,13 @@ impl<'a> Fields<'a> {
     /// Writes the field at `at`, and leaves out those before it.
     #[cold]
     fn put_at<T: Serialize + ?Sized>(&mut self, at: usize, value: &T) -> Result<()> {
-        let Some(field) = self.fields.get(at) else {
+        let next = self.fields.len() - self.rest.len();
+        let Some(left_out) = at.checked_sub(next) else {
+            return Err(Error::mismatch(format!("Serialize writes field {at} after field {next}")));
+        };
+        let Some(field) = self.rest.nth(left_out) else {
             return Err(Error::mismatch(format!("Serialize writes more than {} fields", self.fields.len())));
         };
-        let Some(left_out) = at.checked_sub(self.next) else {
-            return Err(Error::mismatch(format!("Serialize writes field `{}` out of order", field.rust)));
-        };
-        self.next = at;
         self.delta += left_out as u32;
         self.put(field, value)
     }
@@ -320,9 +319,13 @@ impl SerializeStruct for Fields<'_> {
 
     #[inline]
     fn serialize_field<T: Serialize + ?Sized>(&mut self, name: &'static str, value: &T) -> Result<()> {
-        match self.fields.get(self.next) {
+        let mut rest = self.rest.clone();
+        match rest.next() {
             // The same text is mostly at the same place in memory.
-            Some(field) if std::ptr::eq(field.rust, name) || field.rust == name => self.put(field, value),
+            Some(field) if std::ptr::eq(field.rust, name) || field.rust == name => {
+                self.rest = rest;
+                self.put(field, value)
+            }
             _ => self.put_named(name, value),
         }
     }

@@ -49,18 +49,10 @@ impl<'a> Write<'a> {
         }
     }
 
-    #[cold]
-    fn other<T>(&self, found: &str) -> Result<T> {
-        Err(Error::mismatch(format!(
-            "Serialize gives {found}, where Deserialize reads {}",
-            Schema::of(self.node)
-        )))
-    }
-
     #[inline]
     fn int(self, value: i64) -> Result<bool> {
         if self.node.kind != Kind::Int {
-            return self.other("a signed integer");
+            return other(self.node, "a signed integer");
         }
         if self.is_omitted(value == 0) {
             return Ok(false);
@@ -72,7 +64,7 @@ impl<'a> Write<'a> {
     #[inline]
     fn uint(self, value: u64) -> Result<bool> {
         if self.node.kind != Kind::Uint {
-            return self.other("an unsigned integer");
+            return other(self.node, "an unsigned integer");
         }
         if self.is_omitted(value == 0) {
             return Ok(false);
@@ -104,12 +96,12 @@ impl<'a> Write<'a> {
                 let fields = fields.get().map(|fields| &**fields).unwrap_or_default();
                 return Ok(Compound::fields(Fields::new(self.out, fields)));
             }
-            _ => return self.other("a sequence or a map"),
+            _ => return other(self.node, "a sequence or a map"),
         };
         if let (Shape::Array(_, expected), Some(found)) = (&self.node.shape, len)
             && *expected != found
         {
-            return self.other(&format!("{found} elements"));
+            return other(self.node, &format!("{found} elements"));
         }
         if matches!(self.node.shape, Shape::Slice(_)) && self.is_omitted(len == Some(0)) {
             return Ok(Compound::nothing(self.out, key));
@@ -125,7 +117,7 @@ impl<'a> Write<'a> {
                 Ok(Fields::new(self.out, fields.get().map(|fields| &**fields).unwrap_or_default()))
             }
             Shape::Duration => Ok(Fields::duration(self.out, self.delta)),
-            _ => self.other("a struct"),
+            _ => other(self.node, "a struct"),
         }
     }
 
@@ -133,7 +125,7 @@ impl<'a> Write<'a> {
     /// byte count is to be put in, and who writes the content.
     fn interface(mut self, variant: &'static str) -> Result<(usize, Write<'a>)> {
         let Shape::Interface { name, variants } = &self.node.shape else {
-            return self.other("an enum");
+            return other(self.node, "an enum");
         };
         let mut known = variants.get().into_iter().flatten();
         let Some(variant) = known.find(|known| known.name == variant) else {
@@ -152,27 +144,39 @@ impl<'a> Write<'a> {
     }
 }
 
+/// Takes the type, not the `Write`, which can then stay in registers.
+#[cold]
+fn other<T>(node: &'static Node, found: &str) -> Result<T> {
+    Err(Error::mismatch(format!("Serialize gives {found}, where Deserialize reads {}", Schema::of(node))))
+}
+
 /// A number with the distance that stands before a field's, in one go where it can be.
 ///
 /// Takes no `Write`: three words stay in registers.
-#[inline]
+#[inline(never)]
 fn put_number(out: &mut Vec<u8>, delta: u32, bits: u64) {
-    if bits < 128 && (1..128).contains(&delta) {
-        out.extend_from_slice(&[delta as u8, bits as u8]);
-    } else if bits >= 128 && (1..128).contains(&delta) {
-        let (long, len) = long_uint(bits);
-        let mut bytes = [0; 10];
-        let [head, tail @ ..] = &mut bytes;
-        (*head, *tail) = (delta as u8, long);
-        let end = out.len() + len + 1;
-        out.extend_from_slice(&bytes);
-        out.truncate(end);
-    } else {
-        if delta > 0 {
-            put_uint(out, u64::from(delta));
-        }
-        put_uint(out, bits);
+    if !(1..128).contains(&delta) {
+        return put_far_number(out, delta, bits);
     }
+    if bits < 128 {
+        return out.extend_from_slice(&[delta as u8, bits as u8]);
+    }
+    let (long, len) = long_uint(bits);
+    let mut bytes = [0; 10];
+    let [head, tail @ ..] = &mut bytes;
+    (*head, *tail) = (delta as u8, long);
+    let end = out.len() + len + 1;
+    out.extend_from_slice(&bytes);
+    out.truncate(end);
+}
+
+/// A number that is no field's, or that of a field far from the last one.
+#[inline(never)]
+fn put_far_number(out: &mut Vec<u8>, delta: u32, bits: u64) {
+    if delta > 0 {
+        put_uint(out, u64::from(delta));
+    }
+    put_uint(out, bits);
 }
 
 /// Puts the byte count of an interface's content, which began at `start`, in front of it.
@@ -220,7 +224,7 @@ impl<'a> Serializer for Write<'a> {
     #[inline]
     fn serialize_bool(self, value: bool) -> Result<bool> {
         if self.node.kind != Kind::Bool {
-            return self.other("a bool");
+            return other(self.node, "a bool");
         }
         if self.is_omitted(!value) {
             return Ok(false);
@@ -232,7 +236,7 @@ impl<'a> Serializer for Write<'a> {
     #[inline]
     fn serialize_f64(self, value: f64) -> Result<bool> {
         if self.node.kind != Kind::Float {
-            return self.other("a float");
+            return other(self.node, "a float");
         }
         // -0.0 is zero here, as in Go.
         if self.is_omitted(value == 0.0) {
@@ -245,7 +249,7 @@ impl<'a> Serializer for Write<'a> {
     #[inline]
     fn serialize_str(self, value: &str) -> Result<bool> {
         if self.node.kind != Kind::String {
-            return self.other("a string");
+            return other(self.node, "a string");
         }
         Ok(self.lengthened(value.as_bytes()))
     }
@@ -259,7 +263,7 @@ impl<'a> Serializer for Write<'a> {
                 Ok(false)
             }
             Shape::Opaque { .. } => Ok(self.lengthened(value)),
-            _ => self.other("bytes"),
+            _ => other(self.node, "bytes"),
         }
     }
 
