@@ -111,9 +111,7 @@ impl Messages {
             if message.body.rest.is_empty() {
                 return Ok(match self.partial.take() {
                     None => Next::End { end: message.end },
-                    Some(_) => {
-                        Next::Damaged { end: message.end, error: Error::eof().at_byte(message.end - used) }
-                    }
+                    Some(_) => Next::Damaged { end: message.end, error: Error::eof().at_byte(message.end) },
                 });
             }
             let end = message.end;
@@ -166,7 +164,7 @@ impl Messages {
             }
             None => self.begin(&mut body, end - used),
         };
-        let offset = start - used + (whole - body.rest.len());
+        let offset = start + (whole - body.rest.len());
         result.map_err(|fault| match fault {
             Fault::OfValue(error) => Fault::OfValue(error.at_byte(offset)),
             Fault::OfStream(error) => Fault::OfStream(error.at_byte(offset)),

@@ -329,3 +329,17 @@ fn borrowed_text_and_bytes_point_into_the_input() {
     assert!(encoded.as_ptr_range().contains(&lent.text.as_ptr()));
     assert!(encoded.as_ptr_range().contains(&lent.bytes.as_ptr()));
 }
+
+#[test]
+fn a_damaged_message_is_named_by_its_byte_in_the_stream() {
+    let mut bytes = to_vec(&Point { x: 6, y: 7 }).unwrap();
+    let first = bytes.len();
+    // A value of a type that nobody defined.
+    bytes.extend_from_slice(&[0x04, 0xfe, 0x7f, 0x00, 0x00]);
+    let mut decoder = ferrywire_gob::Decoder::new(&bytes[..]);
+    decoder.decode::<Point>().unwrap();
+
+    let error = decoder.decode::<Point>().unwrap_err();
+
+    assert_eq!(error.offset(), Some(first + 4));
+}
