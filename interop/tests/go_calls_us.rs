@@ -30,22 +30,22 @@ macro_rules! tests {
 }
 
 tests! {
-    old_go_calls_us_over_tcp: old over Tcp;
-    old_go_calls_us_over_unix: old over Unix;
-    old_go_calls_us_over_connect: old over Connect;
-    old_go_calls_us_over_connect_at_another_path: old over ConnectPath;
-    old_go_calls_us_over_connect_over_unix: old over ConnectUnix;
-    new_go_calls_us_over_tcp: new over Tcp;
-    new_go_calls_us_over_unix: new over Unix;
-    new_go_calls_us_over_connect: new over Connect;
-    new_go_calls_us_over_connect_at_another_path: new over ConnectPath;
-    new_go_calls_us_over_connect_over_unix: new over ConnectUnix;
+    old_go_calls_us_over_tcp: older over Tcp;
+    old_go_calls_us_over_unix: older over Unix;
+    old_go_calls_us_over_connect: older over Connect;
+    old_go_calls_us_over_connect_at_another_path: older over ConnectPath;
+    old_go_calls_us_over_connect_over_unix: older over ConnectUnix;
+    new_go_calls_us_over_tcp: newer over Tcp;
+    new_go_calls_us_over_unix: newer over Unix;
+    new_go_calls_us_over_connect: newer over Connect;
+    new_go_calls_us_over_connect_at_another_path: newer over ConnectPath;
+    new_go_calls_us_over_connect_over_unix: newer over ConnectUnix;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_go_client_that_is_killed_leaves_nothing_behind() {
     let server = Ours::start(Transport::Tcp).await;
-    let mut client = Go::new().program("client");
+    let mut client = Go::newer().program("client");
     client.args(["-dial", server.address(), "-only", "many/10_slow_calls_run_side_by_side"]);
     let mut client = client.stdout(Stdio::null()).spawn().expect("a program that was built starts");
     becomes("10 calls running", || server.handle.running() == 10).await;
@@ -65,7 +65,7 @@ async fn a_shutdown_answers_what_go_has_asked() {
         server.handle.shutdown();
     };
 
-    let (passed, ()) = tokio::join!(Go::new().cases("client", &words), shut_down);
+    let (passed, ()) = tokio::join!(Go::newer().cases("client", &words), shut_down);
 
     assert_eq!(passed, ["many/10_slow_calls_run_side_by_side"]);
     becomes("no connection", || server.handle.connections() == 0).await;

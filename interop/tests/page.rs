@@ -113,10 +113,10 @@ async fn our_page_is_read_as_gos_is(go: &Go) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn our_page_is_read_as_old_gos_is() {
-    our_page_is_read_as_gos_is(Go::old()).await;
+    our_page_is_read_as_gos_is(Go::older()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn our_page_is_read_as_new_gos_is() {
-    our_page_is_read_as_gos_is(Go::new()).await;
+    our_page_is_read_as_gos_is(Go::newer()).await;
 }

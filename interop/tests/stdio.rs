@@ -21,12 +21,12 @@ async fn a_go_program_starts_us(go: &Go) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_old_go_program_starts_us() {
-    a_go_program_starts_us(Go::old()).await;
+    a_go_program_starts_us(Go::older()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_new_go_program_starts_us() {
-    a_go_program_starts_us(Go::new()).await;
+    a_go_program_starts_us(Go::newer()).await;
 }
 
 async fn we_start_a_go_program(go: &Go) {
@@ -51,12 +51,12 @@ async fn we_start_a_go_program(go: &Go) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn we_start_an_old_go_program() {
-    we_start_a_go_program(Go::old()).await;
+    we_start_a_go_program(Go::older()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn we_start_a_new_go_program() {
-    we_start_a_go_program(Go::new()).await;
+    we_start_a_go_program(Go::newer()).await;
 }
 
 async fn types_of_every_kind(client: &Client) -> Outcome {

@@ -32,20 +32,20 @@ async fn we_stress_go(go: &Go, transport: Transport) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn old_go_gets_its_own_replies_from_us() {
-    go_stresses_us(Go::old(), Transport::Tcp).await;
+    go_stresses_us(Go::older(), Transport::Tcp).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn new_go_gets_its_own_replies_from_us() {
-    go_stresses_us(Go::new(), Transport::Unix).await;
+    go_stresses_us(Go::newer(), Transport::Unix).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn we_get_our_own_replies_from_old_go() {
-    we_stress_go(Go::old(), Transport::Unix).await;
+    we_stress_go(Go::older(), Transport::Unix).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn we_get_our_own_replies_from_new_go() {
-    we_stress_go(Go::new(), Transport::Tcp).await;
+    we_stress_go(Go::newer(), Transport::Tcp).await;
 }

@@ -28,24 +28,19 @@ impl Go {
     /// # Panics
     ///
     /// In one line that says what is missing, if it is not there or does not build.
-    pub fn old() -> &'static Self {
-        static OLD: OnceLock<Go> = OnceLock::new();
-        OLD.get_or_init(|| Self::built("FERRYWIRE_GO_OLD", "/usr/lib/go-1.19/bin/go"))
+    pub fn older() -> &'static Self {
+        static OLDER: OnceLock<Go> = OnceLock::new();
+        OLDER.get_or_init(|| Self::built("FERRYWIRE_GO_OLD", "/usr/lib/go-1.19/bin/go"))
     }
 
     /// The current Go: `FERRYWIRE_GO_NEW`, else `go` on the path.
     ///
     /// # Panics
     ///
-    /// As [`old`](Self::old).
-    pub fn new() -> &'static Self {
-        static NEW: OnceLock<Go> = OnceLock::new();
-        NEW.get_or_init(|| Self::built("FERRYWIRE_GO_NEW", "go"))
-    }
-
-    /// Both, the older one first.
-    pub fn both() -> [&'static Self; 2] {
-        [Self::old(), Self::new()]
+    /// As [`older`](Self::older).
+    pub fn newer() -> &'static Self {
+        static NEWER: OnceLock<Go> = OnceLock::new();
+        NEWER.get_or_init(|| Self::built("FERRYWIRE_GO_NEW", "go"))
     }
 
     fn built(variable: &str, otherwise: &str) -> Self {

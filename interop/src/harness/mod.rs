@@ -22,6 +22,7 @@ pub type Outcome = Result<(), String>;
 
 /// Where programs are built and summaries written: `interop` in cargo's target folder.
 fn folder() -> PathBuf {
-    let target = std::env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
-    target.unwrap_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../target")).join("interop")
+    let test = std::env::current_exe().expect("a test knows where it is");
+    // As in target/debug/deps/stdio-1dd94ecb.
+    test.ancestors().nth(3).expect("cargo builds tests three folders deep").join("interop")
 }

@@ -50,14 +50,14 @@ macro_rules! tests {
 }
 
 tests! {
-    we_call_old_go_over_tcp: old over Tcp;
-    we_call_old_go_over_unix: old over Unix;
-    we_call_old_go_over_connect: old over Connect;
-    we_call_old_go_over_connect_at_another_path: old over ConnectPath;
-    we_call_old_go_over_connect_over_unix: old over ConnectUnix;
-    we_call_new_go_over_tcp: new over Tcp;
-    we_call_new_go_over_unix: new over Unix;
-    we_call_new_go_over_connect: new over Connect;
-    we_call_new_go_over_connect_at_another_path: new over ConnectPath;
-    we_call_new_go_over_connect_over_unix: new over ConnectUnix;
+    we_call_old_go_over_tcp: older over Tcp;
+    we_call_old_go_over_unix: older over Unix;
+    we_call_old_go_over_connect: older over Connect;
+    we_call_old_go_over_connect_at_another_path: older over ConnectPath;
+    we_call_old_go_over_connect_over_unix: older over ConnectUnix;
+    we_call_new_go_over_tcp: newer over Tcp;
+    we_call_new_go_over_unix: newer over Unix;
+    we_call_new_go_over_connect: newer over Connect;
+    we_call_new_go_over_connect_at_another_path: newer over ConnectPath;
+    we_call_new_go_over_connect_over_unix: newer over ConnectUnix;
 }
