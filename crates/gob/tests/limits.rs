@@ -270,6 +270,20 @@ fn zero_size_elements_max() {
 }
 
 #[test]
+fn a_definition_of_two_kinds_is_refused() {
+    // `type 65 []int`, and behind it `type 65 struct {}`.
+    let bytes = message(|out| {
+        put_int(out, -65);
+        out.extend_from_slice(&[2, 2, 4, 0, 1, 0, 0]);
+    });
+
+    let error = from_slice::<Vec<i64>>(&bytes).unwrap_err();
+
+    assert_eq!(error.kind(), ErrorKind::Damaged);
+    assert!(error.to_string().contains("the definition of type 65 says two kinds"), "{error}");
+}
+
+#[test]
 fn first_capacity_max() {
     let bytes = to_vec(&vec![[7_u64; 16]; 4096]).unwrap();
     let mut decoder = SliceDecoder::with_limits(&bytes, limits(|limits| limits.first_capacity_max = 1 << 10));

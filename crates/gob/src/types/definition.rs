@@ -46,8 +46,11 @@ impl Definition {
             if !(1..=7).contains(&kind) {
                 return Err(Error::damaged(format!("{kind} is no kind of type definition, expected 1 to 7")));
             }
-            let draft = Draft::read(kind, body, limits)?;
-            found = Some((kind, draft));
+            // Go takes whichever the receiver of a value happens to need.
+            if found.is_some() {
+                return Err(Error::damaged(format!("the definition of type {id} says two kinds")));
+            }
+            found = Some((kind, Draft::read(kind, body, limits)?));
             Ok(())
         })?;
         let Some((kind, draft)) = found else {
