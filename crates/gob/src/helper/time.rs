@@ -87,7 +87,9 @@ impl Time {
         let (minutes, rest) = match self.offset_secs {
             None => (UTC, 0),
             Some(offset) => {
-                let minutes = i16::try_from(offset / 60).map_err(|_| format!("an offset of {offset} s"))?;
+                let minutes = i16::try_from(offset / 60).ok().filter(|minutes| *minutes != UTC);
+                let minutes = minutes
+                    .ok_or_else(|| format!("an offset of {offset} s from UTC, which time.Time cannot say"))?;
                 (minutes, offset % 60)
             }
         };
@@ -311,6 +313,19 @@ mod tests {
         assert_eq!(Time::default().to_string(), "0001-01-01T00:00:00Z");
         assert_eq!("0001-01-01T00:00:00Z".parse(), Ok(Time::default()));
         assert!("2024-13-02T04:04:05Z".parse::<Time>().is_err());
+    }
+
+    #[test]
+    fn an_offset_that_would_read_as_utc_is_not_written() {
+        let zoned = |secs| Time { offset_secs: Some(secs), ..Time::default() };
+
+        for time in [-120, -59, 0, 60].map(zoned) {
+            assert_eq!(time.to_bytes().and_then(|bytes| Time::from_bytes(&bytes)), Ok(time));
+        }
+        for secs in [-119, -61, -60] {
+            let refused = format!("an offset of {secs} s from UTC, which time.Time cannot say");
+            assert_eq!(zoned(secs).to_bytes(), Err(refused));
+        }
     }
 
     #[test]
