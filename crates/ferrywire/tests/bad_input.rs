@@ -1,6 +1,7 @@
 //! What a peer may send, and what becomes of it: a clear error or a closed connection, for that peer alone.
 //!
 //! A bystander on a connection of its own is answered after every attack.
+#![allow(clippy::unwrap_used, reason = "a failure here is the test's own report")]
 
 use std::time::Duration;
 

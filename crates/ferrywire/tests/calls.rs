@@ -1,4 +1,5 @@
 //! Calls from beginning to end: deadlines, withdrawals, lost servers, and what a method and its caller see.
+#![allow(clippy::unwrap_used, reason = "a failure here is the test's own report")]
 
 use std::os::unix::fs::PermissionsExt;
 use std::pin::pin;

@@ -1,6 +1,7 @@
 //! Every limit does what it says: one module for each field of `Limits`, by the field's name.
 //!
 //! What is over a limit is refused or closed; a bystander on a connection of its own never notices.
+#![allow(clippy::unwrap_used, reason = "a failure here is the test's own report")]
 
 use std::time::Duration;
 

@@ -1,6 +1,7 @@
 //! What every protocol must do over every transport: one list of behaviours, run for each pair.
 //!
 //! A new protocol is one `suite!` line at the foot; a new behaviour is a function and a line in `behaviours!`.
+#![allow(clippy::unwrap_used, reason = "a failure here is the test's own report")]
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;

@@ -1,4 +1,5 @@
 //! The end of a server: what runs is answered, what is stuck is cut off, and nothing is left.
+#![allow(clippy::unwrap_used, reason = "a failure here is the test's own report")]
 
 use std::time::Duration;
 

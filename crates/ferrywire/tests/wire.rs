@@ -3,6 +3,7 @@
 //! The client's bytes go into our server, whose replies must be the recorded server's as values: ids and
 //! the grouping of bytes are each program's own. The server's bytes go through our reader. However the bytes
 //! are cut, the outcome is the same.
+#![allow(clippy::unwrap_used, reason = "a failure here is the test's own report")]
 
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -1,5 +1,5 @@
 //! What the tests share: a service to call, a server to call it at, and peers that speak in bytes.
-#![allow(dead_code, reason = "each file of tests uses a part")]
+#![allow(dead_code, unused_imports, reason = "each file of tests uses a part")]
 #![allow(clippy::unwrap_used, reason = "a failure here is the test's own report")]
 
 use std::sync::Arc;

@@ -141,7 +141,7 @@ impl RawClient {
     /// The error that the next reply must be.
     pub(crate) async fn refusal(&mut self) -> (u64, Error) {
         let (id, outcome) = self.reply::<serde::de::IgnoredAny>().await.expect("a reply, not a close");
-        (id, outcome.err().expect("an error reply"))
+        (id, outcome.expect_err("an error reply"))
     }
 
     /// The next reply must be this.
