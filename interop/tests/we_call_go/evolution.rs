@@ -154,6 +154,16 @@ fn misread() -> Vec<Case> {
             holds(reply.is_err(), || format!("got {reply:?}, expected an error"))?;
             expect(&client, "Zoo.Nested", &nested, answer::nested(value::nested())).await
         }),
+        alone("misread/a_value_that_is_too_deep_fails_alone", async |client| {
+            let mut crated = value::circle(1.0);
+            for _ in 0..70 {
+                crated = value::crated(crated);
+            }
+            let reply = client.call::<_, Option<Any>>("Zoo.Any", &crated).await;
+            holds(reply.is_err(), || format!("got {reply:?}, expected an error"))?;
+            let square = value::crated(value::square(2));
+            expect(&client, "Zoo.Any", &square, answer::any(square.clone())).await
+        }),
         alone("misread/text_that_is_not_utf_8_fails_alone", async |client| {
             let reply = client.call::<_, TextOfRaw>("Zoo.Raw", &value::raw()).await;
             holds(reply.is_err(), || format!("got {reply:?}, expected an error"))?;

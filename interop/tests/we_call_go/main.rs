@@ -17,7 +17,7 @@ use suite::{Case, Suite};
 static TALLY: Tally = Tally::new("we call Go", 2 * Transport::ALL.len());
 
 /// How many cases there were when this was written; over HTTP there is one more.
-const CASES_MIN: usize = 186;
+const CASES_MIN: usize = 188;
 
 async fn every_case_passes(go: &'static Go, transport: Transport) {
     let cases = [

@@ -23,7 +23,7 @@ fn says(error: &Error, expected: &[u8]) -> Outcome {
 }
 
 fn errors() -> Vec<Case> {
-    let long = "long ".repeat(2000);
+    let (long, longer) = ("long ".repeat(2000), "long ".repeat((3 << 20) / 5));
     let texts = [
         ("one_word", "plain"),
         ("newlines", "first line\nsecond line\r\n\n"),
@@ -35,6 +35,7 @@ fn errors() -> Vec<Case> {
         ("html_and_json", r#"{"error":"<b>&amp;</b>\n"}"#),
         ("gobs_own_words", "rpc: can't find service Zoo.Fail"),
         ("10000_bytes", &long),
+        ("3_mib", &longer),
     ];
     let mut cases = vec![
         on("error/divide_by_zero", async |client| {
