@@ -1,5 +1,7 @@
 //! Rust's names meet Go's: `user_id` is `UserId`, and is found as `UserID` too.
 
+use crate::helper::ZERO_TIME;
+
 /// The name that a Rust field or type goes by in Go: `num1` is `Num1`, `user_id` is `UserId`; a name that
 /// begins upper case stays. None where no letter can be upper case, which Go would not send.
 pub(crate) fn go_name(rust: &str) -> Option<String> {
@@ -66,13 +68,14 @@ pub enum Marshaler {
 }
 
 impl Marshaler {
-    /// What a newtype struct of this name says: the marshaler and the Go type's name.
-    pub(crate) fn reserved(newtype: &str) -> Option<(Self, &'static str)> {
+    /// What a newtype struct of this name says: the marshaler, the Go type's name, and what stands for a zero that was
+    /// left out.
+    pub(crate) fn reserved(newtype: &str) -> Option<(Self, &'static str, &'static [u8])> {
         match newtype {
-            reserved::GOB_ENCODER => Some((Self::Gob, "")),
-            reserved::TIME => Some((Self::Gob, "Time")),
-            reserved::BINARY_MARSHALER => Some((Self::Binary, "")),
-            reserved::TEXT_MARSHALER => Some((Self::Text, "")),
+            reserved::GOB_ENCODER => Some((Self::Gob, "", &[])),
+            reserved::TIME => Some((Self::Gob, "Time", &ZERO_TIME)),
+            reserved::BINARY_MARSHALER => Some((Self::Binary, "", &[])),
+            reserved::TEXT_MARSHALER => Some((Self::Text, "", &[])),
             _ => None,
         }
     }

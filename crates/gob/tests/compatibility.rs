@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::fmt::Debug;
 
-use ferrywire_gob::{from_slice, to_vec};
+use ferrywire_gob::{GobEncoded, Time, from_slice, to_vec};
 use serde::{Deserialize, Serialize};
 
 #[derive(Serialize, Deserialize, Debug, PartialEq, Clone, Default)]
@@ -312,6 +312,21 @@ fn a_time_is_bytes_in_gob_and_a_text_in_json() {
     assert!(serde_json::to_string(&at).unwrap().starts_with(r#"{"at":"1970-01-01T00:00:01.5Z""#));
     assert_eq!(serde_json::from_str::<At>(&serde_json::to_string(&at).unwrap()).unwrap(), at);
     comes_back(at);
+}
+
+#[test]
+fn a_time_of_no_bytes_is_refused_and_one_that_was_left_out_is_zero() {
+    #[derive(Serialize, Deserialize, Debug, PartialEq)]
+    struct At {
+        number: i64,
+        time: Time,
+    }
+    let empty = to_vec(&vec![GobEncoded(Vec::new())]).unwrap();
+
+    let error = from_slice::<Vec<Time>>(&empty).unwrap_err();
+
+    assert!(error.to_string().contains("0 bytes are no time.Time, expected 15 or 16"), "{error}");
+    comes_back(At { number: 6, time: Time::default() });
 }
 
 #[test]

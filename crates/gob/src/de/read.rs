@@ -22,23 +22,23 @@ pub(crate) struct Read<'a, 't, 'de> {
     pub(super) present: bool,
     /// At the top or in an interface, where two structs without a field in common do not match.
     pub(super) strict: bool,
-    /// Inside a marshaler, whose content is not for people.
-    compact: bool,
+    /// Inside a marshaler, whose content is not for people: what stands for its zero.
+    marshaled: Option<&'static [u8]>,
 }
 
 impl<'a, 't, 'de> Read<'a, 't, 'de> {
     pub(crate) fn top(input: &'a mut Input<'t, 'de>, ty: Ty) -> Self {
-        Self { input, ty, present: true, strict: true, compact: false }
+        Self { input, ty, present: true, strict: true, marshaled: None }
     }
 
     #[inline]
     pub(super) fn element(input: &'a mut Input<'t, 'de>, ty: Ty) -> Self {
-        Self { input, ty, present: true, strict: false, compact: false }
+        Self { input, ty, present: true, strict: false, marshaled: None }
     }
 
     #[inline]
     pub(super) fn field(input: &'a mut Input<'t, 'de>, ty: Ty, present: bool) -> Self {
-        Self { input, ty, present, strict: false, compact: false }
+        Self { input, ty, present, strict: false, marshaled: None }
     }
 
     #[inline]
@@ -77,7 +77,7 @@ impl<'a, 't, 'de> Read<'a, 't, 'de> {
 
     #[inline]
     fn bytes(&mut self) -> Result<&'de [u8]> {
-        if self.present { self.input.body.bytes() } else { Ok(&[]) }
+        if self.present { self.input.body.bytes() } else { Ok(self.marshaled.unwrap_or_default()) }
     }
 
     /// A level of elements, entries or fields, made by `visit` and then closed by it.
@@ -327,21 +327,21 @@ impl<'de> Deserializer<'de> for Read<'_, '_, 'de> {
     }
 
     fn deserialize_newtype_struct<V: Visitor<'de>>(self, name: &'static str, visitor: V) -> Result<V::Value> {
-        let mut compact = false;
+        let mut marshaled = None;
         if name == reserved::COMPLEX {
             self.expect(Ty::COMPLEX, "a complex number")?;
-        } else if let Some((expected, _)) = Marshaler::reserved(name) {
+        } else if let Some((expected, _, zero)) = Marshaler::reserved(name) {
             if self.wire().and_then(Wire::marshaler) != Some(expected) {
                 return self.other(&format!("a {}", expected.go_name()));
             }
-            compact = true;
+            marshaled = Some(zero);
         }
-        visitor.visit_newtype_struct(Self { compact, ..self })
+        visitor.visit_newtype_struct(Self { marshaled, ..self })
     }
 
     #[inline]
     fn is_human_readable(&self) -> bool {
-        !self.compact
+        self.marshaled.is_none()
     }
 
     fn deserialize_seq<V: Visitor<'de>>(mut self, visitor: V) -> Result<V::Value> {

@@ -106,9 +106,7 @@ impl Time {
 
     fn from_bytes(bytes: &[u8]) -> Result<Self, String> {
         let refused = || format!("{} bytes are no time.Time, expected 15 or 16", bytes.len());
-        let Some((version, rest)) = bytes.split_first() else {
-            return Ok(Self::default());
-        };
+        let (version, rest) = bytes.split_first().ok_or_else(refused)?;
         let (secs, rest) = rest.split_first_chunk::<8>().ok_or_else(refused)?;
         let (nanos, rest) = rest.split_first_chunk::<4>().ok_or_else(refused)?;
         let (minutes, rest) = rest.split_first_chunk::<2>().ok_or_else(refused)?;

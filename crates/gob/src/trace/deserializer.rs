@@ -18,8 +18,8 @@ use super::{Content, DEPTH_MAX, Place, Seen, SeenEnum, SeenField, SeenStruct, Se
 pub(super) struct Trial<'t> {
     tracer: &'t mut Tracer,
     place: Option<Place>,
-    /// Inside a marshaler, whose content is not for people.
-    compact: bool,
+    /// Inside a marshaler, whose content is not for people: what stands for its zero.
+    marshaled: Option<&'static [u8]>,
 }
 
 /// Texts, one of which most types that parse a string accept: empty, a word, a number, dates, addresses, an id.
@@ -45,11 +45,11 @@ const TWIN: &str = "mark the field #[serde(with = \"ferrywire_gob::AsIf::<Twin>\
 
 impl<'t> Trial<'t> {
     pub(super) fn recording(tracer: &'t mut Tracer, place: Place) -> Self {
-        Self { tracer, place: Some(place), compact: false }
+        Self { tracer, place: Some(place), marshaled: None }
     }
 
     pub(super) fn new(tracer: &'t mut Tracer, place: Option<Place>) -> Self {
-        Self { tracer, place, compact: false }
+        Self { tracer, place, marshaled: None }
     }
 
     /// Offers the next of `count` trial values; when it is refused, the next pass offers another.
@@ -78,8 +78,9 @@ impl<'t> Trial<'t> {
     }
 
     fn bytes<'de, V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
+        let zero = self.marshaled.unwrap_or_default();
         self.leaf(visitor, Predefined::Bytes, LENGTHS.len(), |visitor, attempt| {
-            visitor.visit_borrowed_bytes(&ZEROS[..LENGTHS[attempt]])
+            visitor.visit_borrowed_bytes(if attempt == 0 { zero } else { &ZEROS[..LENGTHS[attempt]] })
         })
     }
 
@@ -229,9 +230,10 @@ impl<'de> Deserializer<'de> for Trial<'_> {
         name: &'static str,
         visitor: V,
     ) -> Result<V::Value> {
-        if let Some((marshaler, go_name)) = Marshaler::reserved(name) {
+        if let Some((marshaler, go_name, zero)) = Marshaler::reserved(name) {
             self.tracer.record(self.place, Seen::Opaque(marshaler, go_name));
-            return visitor.visit_newtype_struct(Trial { compact: true, ..Trial::new(self.tracer, None) });
+            let content = Trial { marshaled: Some(zero), ..Trial::new(self.tracer, None) };
+            return visitor.visit_newtype_struct(content);
         }
         match name {
             reserved::COMPLEX => {
@@ -263,7 +265,7 @@ impl<'de> Deserializer<'de> for Trial<'_> {
     }
 
     fn is_human_readable(&self) -> bool {
-        !self.compact
+        self.marshaled.is_none()
     }
 
     fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
