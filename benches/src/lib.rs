@@ -33,7 +33,7 @@ pub struct Effort {
 impl Effort {
     /// Both tables within eight minutes.
     pub const DEFAULT: Self =
-        Self { blocks: 12, call_slice_ms: 450, call_warm_up_ms: 30, code_slice_ms: 100 };
+        Self { blocks: 12, call_slice_ms: 400, call_warm_up_ms: 30, code_slice_ms: 100 };
     /// Both tables within three minutes.
     pub const QUICK: Self = Self { blocks: 6, call_slice_ms: 200, call_warm_up_ms: 20, code_slice_ms: 60 };
 }
