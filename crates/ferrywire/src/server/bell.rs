@@ -1,8 +1,11 @@
-//! How a connection's task is woken from outside: by a pending call, or by an order to end.
+//! How a connection's task is woken from outside: by a pending call, a spawned one that has ended, or an order
+//! to end.
 
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Wake, Waker};
+
+use super::spawned::Finished;
 
 /// What a connection has been told to do. Orders only grow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -25,6 +28,7 @@ pub(crate) struct Bell {
 #[derive(Debug, Default)]
 struct Rung {
     seats: Vec<usize>,
+    finished: Vec<Finished>,
     task: Option<Waker>,
 }
 
@@ -67,9 +71,26 @@ impl Bell {
         }
     }
 
-    /// Swaps the seats that were woken since the last time into `seats`, which is empty.
-    pub(crate) fn take_woken(&self, seats: &mut Vec<usize>) {
-        std::mem::swap(&mut self.rung().seats, seats);
+    /// A spawned call has ended.
+    pub(crate) fn finish(&self, finished: Finished) {
+        let task = {
+            let mut rung = self.rung();
+            rung.finished.push(finished);
+            rung.task.clone()
+        };
+        if let Some(task) = task {
+            task.wake();
+        }
+    }
+
+    /// Adds the seats that were woken and the spawned calls that have ended since the last time.
+    pub(crate) fn take(&self, seats: &mut Vec<usize>, finished: &mut Vec<Finished>) {
+        let mut rung = self.rung();
+        match seats.is_empty() {
+            true => std::mem::swap(&mut rung.seats, seats),
+            false => seats.append(&mut rung.seats),
+        }
+        finished.append(&mut rung.finished);
     }
 }
 

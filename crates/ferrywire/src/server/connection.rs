@@ -11,8 +11,9 @@ use tokio::time::Instant;
 
 use super::bell::Bell;
 use super::conduct::Conduct;
-use super::router::{Route, Router};
-use super::seats::{Pending, Seats, Taken};
+use super::router::{Route, Router, Run};
+use super::seats::{Pending, Seats};
+use super::spawned::Finished;
 use crate::body::Sink;
 use crate::codec::Preamble;
 use crate::error::{Code, Error, Phase, Result};
@@ -77,6 +78,7 @@ struct Bank<P: Protocol> {
     bell: Arc<Bell>,
     seats: Seats<P::Tag>,
     woken: Vec<usize>,
+    finished: Vec<Finished>,
     /// The route of the latest call: the next one often has the same.
     last: Option<Route>,
     conduct: Conduct,
@@ -89,7 +91,7 @@ impl<P: Protocol> Connection<P> {
     pub(crate) fn new(shared: Arc<Shared>, peer: Arc<Peer>, bell: Arc<Bell>) -> Self {
         let reader = P::ReadRequests::new(&shared.limits);
         let writer = P::WriteReplies::new(&shared.limits);
-        let seats = Seats::new(shared.router.len(), bell.clone(), peer.clone());
+        let seats = Seats::new(shared.clone(), bell.clone(), peer.clone());
         let bank = Bank {
             writer,
             shared,
@@ -97,6 +99,7 @@ impl<P: Protocol> Connection<P> {
             bell,
             seats,
             woken: Vec::new(),
+            finished: Vec::new(),
             last: None,
             conduct: Conduct::default(),
             out: Vec::new(),
@@ -164,6 +167,11 @@ impl<P: Protocol> Connection<P> {
         !self.ended && self.bank.has_room()
     }
 
+    /// Whether calls can be answered that had to wait for room.
+    pub(crate) fn has_answers(&self) -> bool {
+        self.bank.has_answers()
+    }
+
     /// Whether no request will be read any more.
     pub(crate) fn has_ended(&self) -> bool {
         self.ended
@@ -195,7 +203,9 @@ impl<P: Protocol> Connection<P> {
     /// How many bytes it holds: arguments of running calls, and replies that nobody has taken to send.
     #[inline]
     pub(crate) fn held(&self) -> usize {
-        self.bank.seats.held() + self.bank.out.len()
+        self.bank.seats.held()
+            + self.bank.finished.iter().map(Finished::len).sum::<usize>()
+            + self.bank.out.len()
     }
 
     /// Gives back memory that a burst has left.
@@ -206,8 +216,17 @@ impl<P: Protocol> Connection<P> {
 
 impl<P: Protocol> Bank<P> {
     fn has_room(&self) -> bool {
-        self.seats.pending() < self.shared.limits.calls_per_connection_max
-            && self.out.len() + self.unsent < self.shared.limits.outbound_len_max
+        self.seats.taken() < self.shared.limits.calls_per_connection_max && self.has_room_out()
+    }
+
+    /// Whether another reply may wait to be sent.
+    fn has_room_out(&self) -> bool {
+        self.out.len() + self.unsent < self.shared.limits.outbound_len_max
+    }
+
+    /// Whether calls wait for room to be answered, and there is some.
+    fn has_answers(&self) -> bool {
+        !(self.woken.is_empty() && self.finished.is_empty()) && self.has_room_out()
     }
 
     fn call(&mut self, ask: Ask<'_, P::Tag>) {
@@ -269,16 +288,27 @@ impl<P: Protocol> Bank<P> {
 
     #[inline]
     fn run(&mut self, route: Route, tag: P::Tag, request: Request<'_>) {
-        let Some(taken) = self.seats.take(&self.shared.router, route) else {
+        let Some(taken) = self.seats.take(route) else {
             return;
         };
-        self.shared.router.count(route);
         let (format, timeout, held) = (request.body.format, request.timeout, request.body.bytes.len());
+        // Only a call that goes on has to know when it ends: for the others no clock is read.
+        let pending = |tag| Pending { tag, deadline: timer::after(timeout), format, held };
+        let watched = match self.shared.router.count(route) {
+            Run::Inline => None,
+            Run::Watched => Some(std::time::Instant::now()),
+            Run::Spawned => return self.seats.spawn(&taken, request, pending(tag)),
+        };
         let at = self.out.len();
         self.writer.open(&mut self.out, &tag, self.shared.router.full_name(route));
         let body_at = self.out.len();
         let mut sink = Sink::new(format, &mut self.out);
-        match self.seats.start(&taken, request, &mut sink) {
+        let polled = self.seats.start(&taken, request, &mut sink);
+        if let Some(began) = watched {
+            let bytes = held + sink.out.len() - body_at;
+            self.shared.router.note_time(route, began.elapsed(), bytes);
+        }
+        match polled {
             Poll::Ready(outcome) => {
                 let preamble = sink.preamble;
                 self.seats.free(taken);
@@ -286,15 +316,9 @@ impl<P: Protocol> Bank<P> {
             }
             Poll::Pending => {
                 self.out.truncate(at);
-                self.keep(&taken, Pending { tag, deadline: timer::after(timeout), format, held });
+                self.seats.keep(&taken, pending(tag));
             }
         }
-    }
-
-    #[cold]
-    fn keep(&mut self, taken: &Taken, call: Pending<P::Tag>) {
-        self.shared.running.fetch_add(1, Ordering::Relaxed);
-        self.seats.keep(taken, call);
     }
 
     /// Completes a reply whose body has been written, or turns it into an error reply.
@@ -333,9 +357,14 @@ impl<P: Protocol> Bank<P> {
     }
 
     fn poll_woken(&mut self) {
-        let mut woken = std::mem::take(&mut self.woken);
-        self.bell.take_woken(&mut woken);
-        for index in woken.drain(..) {
+        let (mut woken, mut finished) = (std::mem::take(&mut self.woken), std::mem::take(&mut self.finished));
+        self.bell.take(&mut woken, &mut finished);
+        // Replies beyond what may wait are not made: their methods are polled when there is room.
+        let mut polled_up_to = 0;
+        while let Some(&index) = woken.get(polled_up_to)
+            && self.has_room_out()
+        {
+            polled_up_to += 1;
             let at = self.out.len();
             let mut body_at = at;
             let (writer, router) = (&self.writer, &self.shared.router);
@@ -348,19 +377,41 @@ impl<P: Protocol> Bank<P> {
                     let Some((call, route)) = self.seats.finish(index) else {
                         continue;
                     };
-                    self.shared.running.fetch_sub(1, Ordering::Relaxed);
                     self.answer(Reply { at, body_at, tag: call.tag, route, outcome, preamble });
                 }
                 Some((Poll::Pending, _)) | None => self.out.truncate(at),
             }
         }
-        self.woken = woken;
+        woken.drain(..polled_up_to);
+        // Usually none or one: what is behind moves up cheaply.
+        while !finished.is_empty() && self.has_room_out() {
+            self.finish_spawned(finished.remove(0));
+        }
+        (self.woken, self.finished) = (woken, finished);
+    }
+
+    /// Answers a call that ran as a task, if anybody still waits for it.
+    fn finish_spawned(&mut self, ended: Finished) {
+        let Some((call, route, written)) = self.seats.finish_spawned(ended) else {
+            return;
+        };
+        let at = self.out.len();
+        self.writer.open(&mut self.out, &call.tag, self.shared.router.full_name(route));
+        let body_at = self.out.len();
+        let (outcome, preamble) = match written {
+            Some(written) => {
+                self.out.extend_from_slice(&written.body);
+                (written.outcome, written.preamble)
+            }
+            None => (Err(Error::new(Code::Cancelled, "the runtime dropped the method")), None),
+        };
+        self.answer(Reply { at, body_at, tag: call.tag, route, outcome, preamble });
     }
 
     fn expire(&mut self, now: Instant) {
         while let Some((call, route)) = self.seats.expire(now) {
-            self.shared.running.fetch_sub(1, Ordering::Relaxed);
             let error = Error::new(Code::DeadlineExceeded, "deadline exceeded while the method was running");
+            self.shared.hits.note("handler_timeout");
             let name = self.shared.router.full_name(route);
             self.writer.refuse(&mut self.out, &call.tag, name, &error);
         }
@@ -369,7 +420,6 @@ impl<P: Protocol> Bank<P> {
     fn cancel(&mut self, target: &P::Tag, reply_to: Option<P::Tag>) {
         self.conduct.cancel(&self.shared.limits);
         if let Some((call, route)) = self.seats.cancel(target) {
-            self.shared.running.fetch_sub(1, Ordering::Relaxed);
             let error = Error::new(Code::Cancelled, "the caller has withdrawn the call");
             let name = self.shared.router.full_name(route);
             self.writer.refuse(&mut self.out, &call.tag, name, &error);
@@ -389,8 +439,7 @@ impl<P: Protocol> Bank<P> {
     }
 
     fn clear(&mut self) {
-        let ended = self.seats.clear();
-        self.shared.running.fetch_sub(ended, Ordering::Relaxed);
+        self.seats.clear();
     }
 }
 

@@ -128,7 +128,7 @@ impl<P: Protocol> Driver<P> {
             return Poll::Ready(End::Lost(cause));
         }
         // Sending has made room: what was read and had to wait has its turn.
-        again |= was_full && self.connection.wants_bytes();
+        again |= (was_full && self.connection.wants_bytes()) || self.connection.has_answers();
         if self.connection.has_ended() && self.connection.pending() == 0 && self.output.is_done() {
             return self.poll_close(cx);
         }

@@ -21,8 +21,10 @@ mod conduct;
 mod connection;
 mod connections;
 mod drive;
+mod guard;
 mod router;
 mod seats;
+mod spawned;
 
 use bell::Order;
 use connection::Shared;

@@ -2,8 +2,10 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::time::Duration;
 
+use crate::description::Method;
 use crate::error::{Code, Error, Result};
 use crate::message::{Missing, split_method};
 use crate::protocol::netrpc::page::{Listed, ListedMethod};
@@ -26,7 +28,35 @@ struct Registered {
 struct Counted {
     full_name: Box<[u8]>,
     calls: AtomicU64,
+    /// How many calls from now on run as tasks, because the method was seen to hold up its connection; or
+    /// [`SUSPECT`].
+    spawns: AtomicU32,
 }
+
+/// How a call is to be run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Run {
+    /// By its connection.
+    Inline,
+    /// By its connection, and the time it takes is to be noted.
+    Watched,
+    /// As a task.
+    Spawned,
+}
+
+/// A method that runs longer than this at a stretch is run as a task: the calls behind it on its connection
+/// would wait, while a task costs a tenth of this.
+const STRETCH_MAX: Duration = Duration::from_micros(50);
+
+/// A method that runs longer than this is run as a task at once; below, the first time may have been bad
+/// luck: a machine that was busy with something else.
+const STRETCH_FORGIVEN: Duration = Duration::from_millis(10);
+
+/// After so many calls that did not, it is run by its connection again.
+const SPAWNS: u32 = 64;
+
+/// The method was seen once to take long: its next call is watched.
+const SUSPECT: u32 = u32::MAX;
 
 /// The place of a method.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,10 +85,11 @@ impl Router {
         }
         let place = self.services.len();
         for (method, described) in description.methods.iter().enumerate() {
+            learn(described);
             let full_name: Box<[u8]> = format!("{name}.{}", described.name).into_bytes().into();
             let route = Route { service: place, method, index: self.methods.len() };
             self.names.insert(full_name.clone(), route);
-            self.methods.push(Counted { full_name, calls: AtomicU64::new(0) });
+            self.methods.push(Counted { full_name, calls: AtomicU64::new(0), spawns: AtomicU32::new(0) });
         }
         self.services.push(Registered { name: name.into(), service });
         Ok(())
@@ -92,12 +123,41 @@ impl Router {
         self.methods.get(route.index).map(|method| &*method.full_name).unwrap_or_default()
     }
 
-    /// Counts a call that is started.
+    /// Counts a call that is started, and says how to run it.
+    ///
+    /// The first calls of a method are watched, and then one in 64: reading a clock for each would be felt.
     #[inline]
-    pub(crate) fn count(&self, route: Route) {
-        if let Some(method) = self.methods.get(route.index) {
-            method.calls.fetch_add(1, Ordering::Relaxed);
+    pub(crate) fn count(&self, route: Route) -> Run {
+        let Some(method) = self.methods.get(route.index) else {
+            return Run::Inline;
+        };
+        let calls = method.calls.fetch_add(1, Ordering::Relaxed);
+        match method.spawns.load(Ordering::Relaxed) {
+            0 if calls < 8 || calls % 64 == 0 => Run::Watched,
+            0 => Run::Inline,
+            SUSPECT => Run::Watched,
+            _ => Run::Spawned,
         }
+    }
+
+    /// A call has run for so long at a stretch, in which it read or wrote so many bytes.
+    #[inline]
+    pub(crate) fn note_time(&self, route: Route, stretch: Duration, bytes: usize) {
+        let Some(method) = self.methods.get(route.index) else {
+            return;
+        };
+        // Bytes take their time wherever they are handled: a microsecond for a KiB is granted.
+        let granted = STRETCH_MAX + Duration::from_micros(bytes as u64 / 1024);
+        let before = method.spawns.load(Ordering::Relaxed);
+        let after = match (stretch > granted, before) {
+            (true, 0) if stretch < granted + STRETCH_FORGIVEN => SUSPECT,
+            (true, _) => SPAWNS,
+            (false, 0) => return,
+            (false, SUSPECT) => 0,
+            (false, spawns) => spawns - 1,
+        };
+        // Two connections may note at once; whichever is last is as good.
+        method.spawns.store(after, Ordering::Relaxed);
     }
 
     /// The service of a route.
@@ -141,6 +201,16 @@ impl Router {
                     .collect(),
             })
             .collect()
+    }
+}
+
+/// Learns what codecs have to know of a method's types now, so that no call pays for it.
+fn learn(method: &Method) {
+    for shape in [method.argument, method.reply] {
+        if let Err(error) = shape.schema() {
+            // Such a type can still be read by its fields' names, and by other codecs.
+            tracing::warn!(method = method.full_name, %error, "a type cannot be written as gob");
+        }
     }
 }
 

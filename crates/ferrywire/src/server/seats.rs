@@ -1,20 +1,24 @@
 //! The calls of one connection: a seat each, with a slot to run in and a waker of its own.
 //!
-//! A seat is free, or a pending call sits in it. Seats, slots and wakers are made once and used again.
+//! A seat is free, or a pending call sits in it. Seats, slots and wakers are made once and used again. A call
+//! that was spawned has taken the slot along; its seat is free when the slot is back, or known to be lost.
 
-use std::any::Any;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, Waker};
 
+use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
 use super::bell::{Bell, SeatBell};
-use super::router::{Route, Router};
-use crate::ambient::{self, Ambient};
+use super::connection::Shared;
+use super::guard::{clear, guarded};
+use super::router::Route;
+use super::spawned::{Finished, Job, OwnedRequest, Written, spawn};
+use crate::ambient::Ambient;
 use crate::body::Sink;
 use crate::codec::{Format, Preamble};
-use crate::error::{Code, Error, Result};
+use crate::error::Result;
 use crate::peer::Peer;
 use crate::service::{CallSlot, Request};
 
@@ -23,15 +27,21 @@ pub(crate) struct Seats<Tag> {
     seats: Vec<Seat<Tag>>,
     /// Free seats, by service: a slot belongs to one.
     free: Vec<Vec<usize>>,
+    /// Calls that have not been answered.
     pending: usize,
+    /// Seats whose spawned call was given up on and has not ended.
+    left_over: usize,
     /// Bytes that the arguments of pending calls take.
     held: usize,
     bell: Arc<Bell>,
     peer: Arc<Peer>,
+    shared: Arc<Shared>,
 }
 
 struct Seat<Tag> {
-    slot: Box<dyn CallSlot>,
+    /// Away while its call runs as a task.
+    slot: Option<Box<dyn CallSlot>>,
+    spawned: Option<AbortHandle>,
     bell: Arc<SeatBell>,
     waker: Waker,
     route: Route,
@@ -56,12 +66,19 @@ pub(crate) struct Pending<Tag> {
 pub(crate) struct Taken(usize);
 
 impl<Tag: PartialEq> Seats<Tag> {
-    pub(crate) fn new(services: usize, bell: Arc<Bell>, peer: Arc<Peer>) -> Self {
-        let free = (0..services).map(|_| Vec::new()).collect();
-        Self { seats: Vec::new(), free, pending: 0, held: 0, bell, peer }
+    pub(crate) fn new(shared: Arc<Shared>, bell: Arc<Bell>, peer: Arc<Peer>) -> Self {
+        let free = (0..shared.router.len()).map(|_| Vec::new()).collect();
+        Self { seats: Vec::new(), free, pending: 0, left_over: 0, held: 0, bell, peer, shared }
     }
 
-    /// How many calls have not finished.
+    /// How many seats are taken: by calls that have not been answered, and by methods that go on though
+    /// nobody waits for them.
+    #[inline]
+    pub(crate) fn taken(&self) -> usize {
+        self.pending + self.left_over
+    }
+
+    /// How many calls have not been answered.
     #[inline]
     pub(crate) fn pending(&self) -> usize {
         self.pending
@@ -86,21 +103,27 @@ impl<Tag: PartialEq> Seats<Tag> {
 
     /// A seat for a call of `route`.
     #[inline]
-    pub(crate) fn take(&mut self, router: &Router, route: Route) -> Option<Taken> {
+    pub(crate) fn take(&mut self, route: Route) -> Option<Taken> {
         let free = self.free.get_mut(route.service)?;
         if let Some(index) = free.pop() {
-            self.seats.get_mut(index)?.route = route;
+            let seat = self.seats.get_mut(index)?;
+            seat.route = route;
+            if seat.slot.is_some() {
+                return Some(Taken(index));
+            }
+            seat.slot = Some(self.shared.router.service(route)?.clone().new_slot(&self.peer));
             return Some(Taken(index));
         }
-        self.add(router, route)
+        self.add(route)
     }
 
     #[cold]
-    fn add(&mut self, router: &Router, route: Route) -> Option<Taken> {
+    fn add(&mut self, route: Route) -> Option<Taken> {
         let index = self.seats.len();
-        let slot = router.service(route)?.clone().new_slot(&self.peer);
+        let slot = Some(self.shared.router.service(route)?.clone().new_slot(&self.peer));
         let bell = SeatBell::new(index, self.bell.clone());
-        self.seats.push(Seat { slot, waker: Waker::from(bell.clone()), bell, route, call: None });
+        let waker = Waker::from(bell.clone());
+        self.seats.push(Seat { slot, spawned: None, waker, bell, route, call: None });
         Some(Taken(index))
     }
 
@@ -112,12 +135,12 @@ impl<Tag: PartialEq> Seats<Tag> {
         request: Request<'_>,
         sink: &mut Sink<'_>,
     ) -> Poll<Result<()>> {
-        let Some(seat) = self.seats.get_mut(taken.0) else {
+        let Some(Seat { slot: Some(slot), waker, .. }) = self.seats.get_mut(taken.0) else {
             return Poll::Pending;
         };
-        let mut cx = Context::from_waker(&seat.waker);
+        let mut cx = Context::from_waker(waker);
         let ambient = Ambient::Within(request.timeout);
-        guarded(&mut *seat.slot, ambient, |slot| slot.start(request, &mut cx, sink))
+        guarded(&mut **slot, ambient, |slot| slot.start(request, &mut cx, sink))
     }
 
     /// The call in a taken seat has finished.
@@ -131,12 +154,63 @@ impl<Tag: PartialEq> Seats<Tag> {
         }
     }
 
-    /// The call in a taken seat goes on.
+    /// The call in a taken seat goes on, polled by the connection.
     pub(crate) fn keep(&mut self, taken: &Taken, call: Pending<Tag>) {
+        self.shared.running.fetch_add(1, Ordering::Relaxed);
+        self.sit(taken, call);
+    }
+
+    fn sit(&mut self, taken: &Taken, call: Pending<Tag>) {
         if let Some(seat) = self.seats.get_mut(taken.0) {
             self.pending += 1;
             self.held += call.held;
             seat.call = Some(call);
+        }
+    }
+
+    /// The call of a taken seat runs as a task of its own, from its beginning on.
+    pub(crate) fn spawn(&mut self, taken: &Taken, request: Request<'_>, call: Pending<Tag>) {
+        let Some(seat) = self.seats.get_mut(taken.0) else {
+            return;
+        };
+        let Some(slot) = seat.slot.take() else {
+            return;
+        };
+        seat.spawned = Some(spawn(Job {
+            seat: taken.0,
+            slot,
+            route: seat.route,
+            deadline: call.deadline,
+            request: OwnedRequest::of(request),
+            bell: self.bell.clone(),
+            shared: self.shared.clone(),
+        }));
+        self.sit(taken, call);
+    }
+
+    /// A spawned call has ended: its seat is free. Its reply, if somebody still waits for it.
+    pub(crate) fn finish_spawned(
+        &mut self,
+        finished: Finished,
+    ) -> Option<(Pending<Tag>, Route, Option<Written>)> {
+        let seat = self.seats.get_mut(finished.seat)?;
+        seat.slot = finished.slot;
+        seat.spawned = None;
+        let route = seat.route;
+        let call = seat.call.take();
+        if let Some(free) = self.free.get_mut(route.service) {
+            free.push(finished.seat);
+        }
+        match call {
+            Some(call) => {
+                self.pending -= 1;
+                self.held -= call.held;
+                Some((call, route, finished.reply))
+            }
+            None => {
+                self.left_over -= 1;
+                None
+            }
         }
     }
 
@@ -149,15 +223,19 @@ impl<Tag: PartialEq> Seats<Tag> {
         out: &mut Vec<u8>,
         open: impl FnOnce(&Tag, Route, &mut Vec<u8>),
     ) -> Option<(Poll<Result<()>>, Option<&'static Preamble>)> {
-        let seat = self.seats.get_mut(index)?;
-        seat.bell.reset();
-        let call = seat.call.as_ref()?;
-        open(&call.tag, seat.route, out);
+        let Seat { slot, bell, waker, route, call, .. } = self.seats.get_mut(index)?;
+        bell.reset();
+        let (slot, call) = (slot.as_mut()?, call.as_ref()?);
+        open(&call.tag, *route, out);
+        let body_at = out.len();
         let mut sink = Sink::new(call.format, out);
-        let mut cx = Context::from_waker(&seat.waker);
+        let mut cx = Context::from_waker(waker);
+        let began = std::time::Instant::now();
         let polled =
-            guarded(&mut *seat.slot, Ambient::Until(call.deadline), |slot| slot.poll(&mut cx, &mut sink));
-        Some((polled, sink.preamble))
+            guarded(&mut **slot, Ambient::Until(call.deadline), |slot| slot.poll(&mut cx, &mut sink));
+        let preamble = sink.preamble;
+        self.shared.router.note_time(*route, began.elapsed(), out.len() - body_at);
+        Some((polled, preamble))
     }
 
     /// Takes the call out of a seat, which becomes free.
@@ -166,6 +244,7 @@ impl<Tag: PartialEq> Seats<Tag> {
         let call = seat.call.take()?;
         self.pending -= 1;
         self.held -= call.held;
+        self.shared.running.fetch_sub(1, Ordering::Relaxed);
         let route = seat.route;
         if let Some(free) = self.free.get_mut(route.service) {
             free.push(index);
@@ -179,11 +258,25 @@ impl<Tag: PartialEq> Seats<Tag> {
         self.drop_call(index)
     }
 
+    /// Drops the call in a seat. The seat of a spawned one stays taken until its task has ended.
     fn drop_call(&mut self, index: usize) -> Option<(Pending<Tag>, Route)> {
-        if let Some(seat) = self.seats.get_mut(index) {
-            clear(&mut *seat.slot);
+        let seat = self.seats.get_mut(index)?;
+        match (&seat.spawned, &mut seat.slot) {
+            (Some(task), _) => {
+                task.abort();
+                let call = seat.call.take()?;
+                self.pending -= 1;
+                self.left_over += 1;
+                self.held -= call.held;
+                Some((call, seat.route))
+            }
+            (None, slot) => {
+                if let Some(slot) = slot {
+                    clear(&mut **slot);
+                }
+                self.finish(index)
+            }
         }
-        self.finish(index)
     }
 
     /// Drops one call whose deadline has passed.
@@ -198,57 +291,21 @@ impl<Tag: PartialEq> Seats<Tag> {
         self.seats.iter().filter_map(|seat| seat.call.as_ref()).map(|call| call.deadline).min()
     }
 
-    /// Drops every call; returns how many there were.
-    pub(crate) fn clear(&mut self) -> usize {
-        let ended = self.pending;
+    /// Drops every call.
+    pub(crate) fn clear(&mut self) {
         for index in 0..self.seats.len() {
             if self.seats.get(index).is_some_and(|seat| seat.call.is_some()) {
                 self.drop_call(index);
             }
         }
-        ended
     }
 
     /// Gives back slots that a burst of calls has left; called when nothing is pending.
     pub(crate) fn shrink(&mut self) {
         const KEPT_MAX: usize = 16;
-        if self.pending == 0 && self.seats.len() > KEPT_MAX {
+        if self.taken() == 0 && self.seats.len() > KEPT_MAX {
             self.seats = Vec::new();
             self.free.iter_mut().for_each(Vec::clear);
         }
     }
-}
-
-/// Runs a handler's code; a panic of it ends its call and nothing else.
-#[inline]
-fn guarded(
-    slot: &mut dyn CallSlot,
-    ambient: Ambient,
-    run: impl FnOnce(&mut dyn CallSlot) -> Poll<Result<()>>,
-) -> Poll<Result<()>> {
-    match catch_unwind(AssertUnwindSafe(|| ambient::with(ambient, || run(slot)))) {
-        Ok(polled) => polled,
-        Err(panic) => {
-            clear(slot);
-            tracing::error!(panic = %panic_text(&*panic), "a method panicked");
-            // The panic's text stays here: it may hold what the caller must not see.
-            Poll::Ready(Err(Error::new(Code::Internal, "internal error: the method panicked")))
-        }
-    }
-}
-
-/// Drops a running call; a panic while it is dropped is only logged.
-fn clear(slot: &mut dyn CallSlot) {
-    if let Err(panic) = catch_unwind(AssertUnwindSafe(|| slot.clear())) {
-        tracing::error!(panic = %panic_text(&*panic), "a method panicked while it was dropped");
-    }
-}
-
-fn panic_text(panic: &(dyn Any + Send)) -> String {
-    let text = match (panic.downcast_ref::<&str>(), panic.downcast_ref::<String>()) {
-        (Some(text), _) => text,
-        (None, Some(text)) => text.as_str(),
-        (None, None) => "a panic without text",
-    };
-    crate::error::shown(text.as_bytes())
 }

@@ -1,0 +1,144 @@
+//! Calls of methods that would hold up their connection: each runs as a task, its reply comes back by the
+//! bell.
+//!
+//! Whatever becomes of the task, its end is told: a seat is free again when its method has really ended,
+//! and not when somebody gave up on it.
+
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use tokio::task::AbortHandle;
+use tokio::time::Instant;
+
+use super::bell::Bell;
+use super::connection::Shared;
+use super::guard::guarded;
+use super::router::Route;
+use crate::ambient::Ambient;
+use crate::body::{Body, Sink};
+use crate::codec::{Format, Preamble, Types};
+use crate::error::Result;
+use crate::metadata::Metadata;
+use crate::service::{CallSlot, Request};
+
+/// A call on its way to a task of its own.
+pub(crate) struct Job {
+    pub(crate) seat: usize,
+    pub(crate) slot: Box<dyn CallSlot>,
+    pub(crate) route: Route,
+    pub(crate) deadline: Instant,
+    pub(crate) request: OwnedRequest,
+    pub(crate) bell: Arc<Bell>,
+    pub(crate) shared: Arc<Shared>,
+}
+
+/// A request that no longer borrows from what was read.
+pub(crate) struct OwnedRequest {
+    method: usize,
+    format: Format,
+    bytes: Vec<u8>,
+    types: Option<Arc<Types>>,
+    timeout: std::time::Duration,
+    metadata: Option<Box<Metadata>>,
+}
+
+impl OwnedRequest {
+    pub(crate) fn of(request: Request<'_>) -> Self {
+        Self {
+            method: request.method,
+            format: request.body.format,
+            bytes: request.body.bytes.to_vec(),
+            types: request.body.types.cloned(),
+            timeout: request.timeout,
+            metadata: request.metadata,
+        }
+    }
+
+    fn lend(&mut self) -> Request<'_> {
+        let body = Body { format: self.format, bytes: &self.bytes, types: self.types.as_ref() };
+        Request { method: self.method, body, timeout: self.timeout, metadata: self.metadata.take() }
+    }
+}
+
+/// What a spawned call leaves behind.
+pub(crate) struct Finished {
+    pub(crate) seat: usize,
+    /// Its slot, if the call came to its end.
+    pub(crate) slot: Option<Box<dyn CallSlot>>,
+    /// Its reply, if it came to its end.
+    pub(crate) reply: Option<Written>,
+}
+
+/// A reply that was written apart from its connection.
+pub(crate) struct Written {
+    pub(crate) outcome: Result<()>,
+    pub(crate) body: Vec<u8>,
+    pub(crate) preamble: Option<&'static Preamble>,
+}
+
+impl Finished {
+    /// How many bytes its reply takes.
+    pub(crate) fn len(&self) -> usize {
+        self.reply.as_ref().map_or(0, |reply| reply.body.len())
+    }
+}
+
+impl std::fmt::Debug for Finished {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Finished").field("seat", &self.seat).finish_non_exhaustive()
+    }
+}
+
+/// Tells the connection that the task has ended, however it ended.
+struct Telling {
+    finished: Option<Finished>,
+    bell: Arc<Bell>,
+    shared: Arc<Shared>,
+}
+
+impl Telling {
+    /// The call has come to its end.
+    fn tell(mut self, finished: Finished) {
+        self.finished = Some(finished);
+    }
+}
+
+impl Drop for Telling {
+    fn drop(&mut self) {
+        self.shared.running.fetch_sub(1, Ordering::Relaxed);
+        if let Some(finished) = self.finished.take() {
+            self.bell.finish(finished);
+        }
+    }
+}
+
+/// Runs the call; the task's end is told even if it is aborted.
+pub(crate) fn spawn(job: Job) -> AbortHandle {
+    let Job { seat, mut slot, route, deadline, mut request, bell, shared } = job;
+    shared.running.fetch_add(1, Ordering::Relaxed);
+    let lost = Finished { seat, slot: None, reply: None };
+    let telling = Telling { finished: Some(lost), bell, shared: shared.clone() };
+    let run = async move {
+        let (mut body, mut preamble, mut is_new) = (Vec::new(), None, true);
+        let (format, taken) = (request.format, request.bytes.len());
+        let outcome = poll_fn(|cx| {
+            let mut sink = Sink::new(format, &mut body);
+            let began = std::time::Instant::now();
+            let polled = guarded(&mut *slot, Ambient::Until(deadline), |slot| {
+                if std::mem::replace(&mut is_new, false) {
+                    slot.start(request.lend(), cx, &mut sink)
+                } else {
+                    slot.poll(cx, &mut sink)
+                }
+            });
+            preamble = sink.preamble;
+            shared.router.note_time(route, began.elapsed(), taken + body.len());
+            polled
+        })
+        .await;
+        let reply = Some(Written { outcome, body, preamble });
+        telling.tell(Finished { seat, slot: Some(slot), reply });
+    };
+    tokio::spawn(run).abort_handle()
+}
