@@ -28,7 +28,7 @@ pub struct Limits {
     pub fields_max: usize,
     /// The longest name of a type, a field or an interface's content, in bytes; 1,024 unless set, as in Go.
     pub name_len_max: usize,
-    /// The elements of one value that may come without a byte of their own, as Go accepts of structs
+    /// The entries of maps in one value that may come without a byte of their own, as Go accepts of structs
     /// at the end of a message; 65,536 unless set.
     pub zero_size_elements_max: usize,
     /// What a collection may reserve ahead of its elements, in bytes; 64 KiB unless set.

@@ -16,7 +16,7 @@ pub(crate) struct Skim {
     next: Next,
     /// Steps that are left for the whole value.
     pub(crate) steps: u64,
-    /// Elements without a byte of their own that are left.
+    /// Keys and values of maps without a byte of their own that are left.
     pub(crate) zero_size: usize,
     /// How deep the walk began.
     pub(crate) depth: usize,
@@ -101,7 +101,7 @@ impl Skim {
                 Next::Continue => match self.open.last_mut() {
                     None => return Ok(Stop::Done),
                     Some(open) => {
-                        let is_zero_size = body.rest.is_empty() && !matches!(open, Open::Struct { .. });
+                        let is_zero_size = body.rest.is_empty() && matches!(open, Open::Entries { .. });
                         match open.next(types, body)? {
                             Some(ty) => {
                                 self.next = Next::Value(ty);
@@ -196,6 +196,7 @@ impl Open {
                 let part = types.wire(*ty).and_then(|wire| wire.parts().get(at));
                 part.copied().map(Some).ok_or_else(out_of_bounds)
             }
+            Self::Elements { left, .. } if *left > 0 && body.rest.is_empty() => Err(too_few(*left)),
             Self::Elements { ty, left } => Ok(take_one(left).then_some(*ty)),
             Self::Entries { key, element, left } => {
                 let is_key = *left % 2 == 0;
@@ -254,8 +255,13 @@ pub(crate) fn too_many_steps() -> Error {
 }
 
 #[cold]
+pub(crate) fn too_few(left: usize) -> Error {
+    Error::damaged(format!("{left} elements more are claimed where the message ends"))
+}
+
+#[cold]
 pub(crate) fn too_many_zero_size() -> Error {
-    Error::limit("the value has more elements without a byte of their own than allowed")
+    Error::limit("the value has more entries without a byte of their own than allowed")
 }
 
 #[cold]

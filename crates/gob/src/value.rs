@@ -246,7 +246,7 @@ fn read(input: &mut Input<'_, '_>, ty: Ty) -> Result<Data> {
         (Form::Map(..), [key, element]) => {
             let mut entries = Vec::new();
             for _ in 0..input.count()? {
-                input.element()?;
+                input.entry()?;
                 entries.push((read(input, *key)?, read(input, *element)?));
             }
             Data::Map(entries)
@@ -259,8 +259,8 @@ fn read(input: &mut Input<'_, '_>, ty: Ty) -> Result<Data> {
 
 fn read_list(input: &mut Input<'_, '_>, element: Ty, count: usize) -> Result<Data> {
     let mut elements = Vec::new();
-    for _ in 0..count {
-        input.element()?;
+    for left in (1..=count).rev() {
+        input.element(left)?;
         elements.push(read(input, element)?);
     }
     Ok(Data::List(elements))

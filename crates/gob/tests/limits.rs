@@ -244,28 +244,69 @@ fn name_len_max() {
     }
 }
 
-#[test]
-fn zero_size_elements_max() {
-    #[derive(Serialize, Deserialize, Debug, PartialEq)]
-    struct Only {
-        a: i64,
-    }
-    // Go takes the end of a message for the end of a struct: the first of three takes all of the bytes.
+#[derive(Serialize, Deserialize, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Only {
+    a: i64,
+}
+
+/// A collection of type 66 with `count` elements claimed, where the first struct takes all of the bytes: Go takes the
+/// end of a message for the end of a struct. The message is so long that it could hold as many.
+fn ends_inside_the_first(collection: Vec<u8>, count: u64) -> Vec<u8> {
     let mut bytes = struct_of(65, &[("A", 2)]);
-    bytes.extend(slice_of(66, 65));
+    bytes.extend(collection);
     bytes.extend(message(|out| {
         put_int(out, 66);
-        out.extend_from_slice(&[0, 3, 1, 14, 0]);
+        out.push(0);
+        put_uint(out, count);
+        out.extend_from_slice(&[1, 0xfe, 0, 14]);
     }));
-    let within = limits(|limits| limits.zero_size_elements_max = 2);
-    let beyond = limits(|limits| limits.zero_size_elements_max = 1);
+    bytes
+}
 
-    let read = decode_within::<Vec<Only>>(&bytes, within.clone()).unwrap();
-    assert_eq!(read, [Only { a: 7 }, Only { a: 0 }, Only { a: 0 }]);
-    assert!(every_way(&bytes, &within).into_iter().all(|result| result.is_ok()));
-    assert_limit(decode_within::<Vec<Only>>(&bytes, beyond.clone()), "without a byte of their own");
-    for result in every_way(&bytes, &beyond) {
+#[test]
+fn zero_size_elements_max() {
+    // `type 66 map[Only]Only`; the first key takes the bytes, two entries have none.
+    let map = message(|out| {
+        put_int(out, -66);
+        out.extend_from_slice(&[4, 2, 0xff, 130, 1, 0xff, 130, 0, 0]);
+    });
+    let bytes = ends_inside_the_first(map, 3);
+    let read = |max| {
+        let limits = limits(|limits| limits.zero_size_elements_max = max);
+        decode_within::<BTreeMap<Only, Only>>(&bytes, limits)
+    };
+
+    let zero = || Only { a: 0 };
+    assert_eq!(read(2).unwrap(), BTreeMap::from([(Only { a: 7 }, zero()), (zero(), zero())]));
+    assert_limit(read(1), "without a byte of their own");
+    assert!(every_way(&bytes, &Limits::default()).into_iter().all(|result| result.is_ok()));
+    for result in every_way(&bytes, &limits(|limits| limits.zero_size_elements_max = 1)) {
         assert_limit(result, "without a byte of their own");
+    }
+}
+
+#[test]
+fn an_element_behind_the_end_of_the_message_is_refused() {
+    let slice = ends_inside_the_first(slice_of(66, 65), 3);
+    let array = ends_inside_the_first(
+        message(|out| {
+            put_int(out, -66);
+            out.extend_from_slice(&[1, 2, 0xff, 130, 1, 6, 0, 0]);
+        }),
+        3,
+    );
+
+    let mut results = vec![
+        decode_within::<Vec<Only>>(&slice, Limits::default()).map(drop),
+        decode_within::<[Only; 3]>(&array, Limits::default()).map(drop),
+    ];
+    results.extend(every_way(&slice, &Limits::default()));
+    results.extend(every_way(&array, &Limits::default()));
+
+    for result in results {
+        let error = result.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Damaged, "{error}");
+        assert!(error.to_string().contains("2 elements more are claimed where the message ends"), "{error}");
     }
 }
 

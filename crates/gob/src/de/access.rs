@@ -38,8 +38,8 @@ impl<'a, 't, 'de> Elements<'a, 't, 'de> {
     /// Leaves out what the visitor did not ask for.
     pub(super) fn finish(mut self) -> Result<()> {
         while self.present && self.left > 0 {
+            self.input.element(self.left)?;
             self.left -= 1;
-            self.input.element()?;
             self.input.skip(self.ty)?;
         }
         Ok(())
@@ -60,10 +60,10 @@ impl<'de> SeqAccess<'de> for &mut Elements<'_, '_, 'de> {
         if self.left == 0 {
             return Ok(None);
         }
-        self.left -= 1;
         if self.present {
-            self.input.element()?;
+            self.input.element(self.left)?;
         }
+        self.left -= 1;
         self.sizes.learn(size_of::<S::Value>());
         let element = Read::field(self.input, self.ty, self.present);
         seed.deserialize(element).map(Some).map_err(|error| self.inside(error))
@@ -194,7 +194,7 @@ impl<'a, 't, 'de> Entries<'a, 't, 'de> {
         let [key, element] = self.parts;
         while self.left > 0 {
             self.left -= 1;
-            self.input.element()?;
+            self.input.entry()?;
             self.input.skip(key)?;
             self.input.skip(element)?;
         }
@@ -216,7 +216,7 @@ impl<'de> MapAccess<'de> for &mut Entries<'_, '_, 'de> {
             return Ok(None);
         }
         self.left -= 1;
-        self.input.element()?;
+        self.input.entry()?;
         self.key_size = size_of::<S::Value>();
         let [key, _] = self.parts;
         seed.deserialize(Read::element(self.input, key))

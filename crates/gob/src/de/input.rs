@@ -95,9 +95,20 @@ impl<'t, 'de> Input<'t, 'de> {
         Ok(())
     }
 
-    /// An element follows, which may have no byte of its own.
+    /// The first of `left` elements of a slice or an array follows.
+    ///
+    /// A struct may take no byte where it is the end of the message, but in a list Go wants one of each.
     #[inline]
-    pub(crate) fn element(&mut self) -> Result<()> {
+    pub(crate) fn element(&mut self, left: usize) -> Result<()> {
+        if self.body.rest.is_empty() {
+            return Err(skim::too_few(left));
+        }
+        self.step()
+    }
+
+    /// An entry of a map follows, which may have no byte of its own.
+    #[inline]
+    pub(crate) fn entry(&mut self) -> Result<()> {
         if self.body.rest.is_empty() {
             self.zero_size = self.zero_size.checked_sub(1).ok_or_else(skim::too_many_zero_size)?;
         }
