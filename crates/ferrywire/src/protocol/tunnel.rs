@@ -35,7 +35,7 @@ pub fn read_reply(bytes: &[u8], tunnel: &Tunnel, limits: &Limits) -> Result<Opti
     let mut headers = vec![httparse::EMPTY_HEADER; limits.http_headers_max];
     let mut reply = httparse::Response::new(&mut headers);
     match reply.parse(bytes) {
-        Ok(httparse::Status::Complete(used)) => {
+        Ok(httparse::Status::Complete(used)) if used <= limits.http_head_len_max => {
             let (code, reason) = (reply.code.unwrap_or(0), reply.reason.unwrap_or(""));
             let status = format!("{code} {reason}");
             if status == tunnel.status {
@@ -51,7 +51,7 @@ pub fn read_reply(bytes: &[u8], tunnel: &Tunnel, limits: &Limits) -> Result<Opti
             ))
         }
         Ok(httparse::Status::Partial) if bytes.len() < limits.http_head_len_max => Ok(None),
-        Ok(httparse::Status::Partial) => Err(Error::new(
+        Ok(_) => Err(Error::new(
             Code::Unavailable,
             format!("an HTTP head over the limit of {} bytes", limits.http_head_len_max),
         )),
@@ -231,6 +231,17 @@ mod tests {
             for cut in 0..request.len() {
                 assert_eq!(wanted(&request[..cut]), None, "{request:?} cut at {cut}");
             }
+        }
+    }
+
+    #[test]
+    fn a_reply_whose_head_is_too_long_is_refused_however_it_comes() {
+        let tunnel = Tunnel { path: "/_goRPC_", status: "200 Connected to Go RPC" };
+        let head = format!("HTTP/1.0 200 Connected to Go RPC\nX: {}\n\n", "x".repeat(8192));
+
+        for cut in [8192, head.len()] {
+            let error = read_reply(&head.as_bytes()[..cut], &tunnel, &Limits::default()).unwrap_err();
+            assert!(error.message().contains("over the limit of 8192"), "{error}");
         }
     }
 
