@@ -290,3 +290,14 @@ fn the_library_never_prints_and_never_exits() {
         }
     }
 }
+
+/// Row B11: maps whose keys come from a peer use the standard library's randomly keyed hasher.
+#[test]
+fn no_map_has_a_hasher_of_its_own() {
+    for (file, source) in sources() {
+        let code = without_comments(&source);
+        for word in ["BuildHasher", "with_hasher", "FxHash", "ahash", "nohash", "fnv::"] {
+            assert!(!code.contains(word), "{file} holds `{word}`");
+        }
+    }
+}
