@@ -109,6 +109,7 @@ pub(crate) fn start<P: Protocol>(
         output: Output::default(),
         timer: Timer::default(),
         unknown_replies: 0,
+        has_yielded: false,
         arrival: Arrival::default(),
         closing: None,
         callers: Vec::new(),
@@ -278,6 +279,7 @@ struct Driver<P: Protocol> {
     output: Output,
     timer: Timer,
     unknown_replies: usize,
+    has_yielded: bool,
     arrival: Arrival,
     /// Until when a connection that is being closed sends what is left.
     closing: Option<Instant>,
@@ -328,10 +330,29 @@ impl<P: Protocol> Driver<P> {
         if let Poll::Ready(error) = self.poll_input(cx) {
             return Poll::Ready(error);
         }
+        if self.lets_callers_first(cx) {
+            return Poll::Pending;
+        }
         if let Poll::Ready(Err(cause)) = self.poll_output(cx) {
             return Poll::Ready(self.lost(cause, Phase::Write));
         }
         self.poll_deadlines(cx)
+    }
+
+    /// Goes once to the end of the runtime's queue before it sends, where several calls are under way.
+    ///
+    /// A runtime with several threads runs a woken task next, before the other callers that are ready: this
+    /// task would send each request alone. Behind them it sends all of theirs in one write.
+    fn lets_callers_first(&mut self, cx: &mut Context<'_>) -> bool {
+        const ENOUGH_LEN: usize = 64 * 1024;
+        let mut state = self.connection.state();
+        let gathers = !state.out.is_empty() && state.out.len() < ENOUGH_LEN && state.pending.has_several();
+        self.has_yielded = gathers && !self.has_yielded;
+        if self.has_yielded {
+            state.is_woken = true;
+            cx.waker().wake_by_ref();
+        }
+        self.has_yielded
     }
 
     /// Sends what is left, withdrawals among it, for as long as a moment allows.

@@ -111,6 +111,12 @@ impl Pending {
         self.free.len() == self.slots.len()
     }
 
+    /// Whether more than one slot is in use.
+    #[inline]
+    pub(crate) fn has_several(&self) -> bool {
+        self.slots.len() > self.free.len() + 1
+    }
+
     /// Gives a waiting call its reply. Returns its caller, to be woken without the lock.
     #[inline]
     pub(crate) fn settle(&mut self, id: u64, outcome: Result<Body<'_>>) -> Settled {
