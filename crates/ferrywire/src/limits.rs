@@ -22,8 +22,9 @@ const MIB: usize = 1024 * KIB;
 pub struct Limits {
     /// The longest message that is read or written, in bytes; 4 MiB unless set.
     ///
-    /// A longer request closes the connection, or fails alone where the wire allows it, before anything is
-    /// allocated for it. A longer reply becomes an error reply.
+    /// A longer request closes its connection at the server, and a longer reply at the client with every
+    /// call that waits there, before anything is allocated for it. What a method answers beyond it becomes
+    /// an error reply; what a caller sends beyond it fails before it is sent.
     pub frame_len_max: usize,
     /// The longest `Service.Method`, in bytes; 255 unless set. A call with a longer one fails alone.
     pub method_len_max: usize,

@@ -251,7 +251,26 @@ impl<P: Protocol> Bank<P> {
         // Of a name that is too long, no more than the limit goes back.
         let name_len = ask.method.len().min(self.shared.limits.method_len_max);
         let name = ask.method.get(..name_len).unwrap_or_default();
-        self.writer.refuse(&mut self.out, &ask.tag, name, &refused);
+        self.refuse(&ask.tag, name, &refused);
+    }
+
+    /// Appends an error reply of a method.
+    fn refuse_route(&mut self, tag: &P::Tag, route: Route, error: &Error) {
+        let shared = self.shared.clone();
+        self.refuse(tag, shared.router.full_name(route), error);
+    }
+
+    /// Appends an error reply. A text beyond what a message may hold is replaced.
+    fn refuse(&mut self, tag: &P::Tag, name: &[u8], error: &Error) {
+        // The rest of the limit is for the header around the text.
+        let limit = self.shared.limits.frame_len_max.saturating_sub(name.len() + 64);
+        let len = error.message_bytes().len();
+        if len <= limit {
+            return self.writer.refuse(&mut self.out, tag, name, error);
+        }
+        self.shared.hits.note("frame_len_max");
+        let text = format!("an error text of {len} bytes is over the limit of {limit}");
+        self.writer.refuse(&mut self.out, tag, name, &Error::new(error.code(), text));
     }
 
     /// The method that is asked for, if it may run.
@@ -340,8 +359,7 @@ impl<P: Protocol> Bank<P> {
                 if error.phase() == Some(Phase::Decode) {
                     self.conduct.undecodable_body(&self.shared.limits);
                 }
-                let name = self.shared.router.full_name(route);
-                self.writer.refuse(&mut self.out, &tag, name, &error);
+                self.refuse_route(&tag, route, &error);
             }
         }
     }
@@ -412,8 +430,7 @@ impl<P: Protocol> Bank<P> {
         while let Some((call, route)) = self.seats.expire(now) {
             let error = Error::new(Code::DeadlineExceeded, "deadline exceeded while the method was running");
             self.shared.hits.note("handler_timeout");
-            let name = self.shared.router.full_name(route);
-            self.writer.refuse(&mut self.out, &call.tag, name, &error);
+            self.refuse_route(&call.tag, route, &error);
         }
     }
 
@@ -421,8 +438,7 @@ impl<P: Protocol> Bank<P> {
         self.conduct.cancel(&self.shared.limits);
         if let Some((call, route)) = self.seats.cancel(target) {
             let error = Error::new(Code::Cancelled, "the caller has withdrawn the call");
-            let name = self.shared.router.full_name(route);
-            self.writer.refuse(&mut self.out, &call.tag, name, &error);
+            self.refuse_route(&call.tag, route, &error);
         }
         if let Some(tag) = reply_to {
             self.writer.acknowledge(&mut self.out, &tag);
