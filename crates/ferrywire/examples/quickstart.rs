@@ -6,7 +6,7 @@ use ferrywire::{Result, Server, service};
 use serde::{Deserialize, Serialize};
 
 /// Two factors.
-#[derive(Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct Args {
     a: i64,
     b: i64,

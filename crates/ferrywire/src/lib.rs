@@ -49,6 +49,8 @@
 //!   extended; what ships with it keeps to the same ones.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
+// What there is to say goes into errors and tracing events.
+#![warn(clippy::print_stdout, clippy::print_stderr)]
 
 mod ambient;
 mod arrival;

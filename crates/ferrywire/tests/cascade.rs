@@ -1,5 +1,7 @@
 //! Calls that a method makes: they end with it, and no later than it must.
 
+#![allow(clippy::unwrap_used, reason = "in a test an unwrap is the report")]
+
 use std::sync::Arc;
 use std::time::Duration;
 

@@ -1,5 +1,7 @@
 //! Methods that hold up their connection: they are found out, run as tasks, and let the others pass.
 
+#![allow(clippy::unwrap_used, reason = "in a test an unwrap is the report")]
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
