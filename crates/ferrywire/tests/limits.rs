@@ -123,6 +123,21 @@ mod frame_len_max {
         was_counted(&rig, "frame_len_max");
     }
 
+    /// A text just below the limit made a header above it, which cost the client its connection.
+    #[tokio::test(start_paused = true)]
+    async fn a_longer_error_text_is_replaced_and_the_connection_lives() {
+        let rig = Rig::with(limits(|limits| limits.frame_len_max = 2000)).await;
+        let client = rig.client().await;
+
+        for len in [1900, 1960, 1970] {
+            let error = client.fail("x".repeat(len)).await.unwrap_err();
+            assert!(error.is_remote(), "{len}: {error}");
+        }
+
+        assert_eq!(client.twice(21).await.unwrap(), 42);
+        was_counted(&rig, "frame_len_max");
+    }
+
     #[tokio::test(start_paused = true)]
     async fn four_mebibytes_are_the_default_of_both_banks() {
         let rig = Rig::new().await;
