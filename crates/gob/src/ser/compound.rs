@@ -266,11 +266,9 @@ impl<'a> Fields<'a> {
     /// Writes the next field.
     #[inline]
     fn put<T: Serialize + ?Sized>(&mut self, field: &'static Field, value: &T) -> Result<()> {
-        let delta = self.delta;
-        self.delta = delta + 1;
-        match value.serialize(Write::field(self.out, field.node, delta)) {
+        match value.serialize(Write::field(self.out, field.node, self.delta)) {
             Ok(true) => self.delta = 1,
-            Ok(false) => {}
+            Ok(false) => self.delta += 1,
             Err(error) => return Err(error.inside(&field.go)),
         }
         Ok(())
@@ -308,6 +306,12 @@ impl<'a> Fields<'a> {
     }
 }
 
+/// Whether two names are the same, which mostly are at the same place in memory.
+#[inline]
+fn is_same(left: &str, right: &str) -> bool {
+    left.len() == right.len() && (std::ptr::eq(left.as_ptr(), right.as_ptr()) || left == right)
+}
+
 #[cold]
 fn unread(name: &str) -> Error {
     Error::mismatch(format!("Serialize writes field `{name}`, which Deserialize does not read"))
@@ -321,8 +325,7 @@ impl SerializeStruct for Fields<'_> {
     fn serialize_field<T: Serialize + ?Sized>(&mut self, name: &'static str, value: &T) -> Result<()> {
         let mut rest = self.rest.clone();
         match rest.next() {
-            // The same text is mostly at the same place in memory.
-            Some(field) if std::ptr::eq(field.rust, name) || field.rust == name => {
+            Some(field) if is_same(field.rust, name) => {
                 self.rest = rest;
                 self.put(field, value)
             }
@@ -332,6 +335,18 @@ impl SerializeStruct for Fields<'_> {
 
     #[inline]
     fn end(self) -> Result<bool> {
+        if self.duration.is_some() || self.interface.is_some() {
+            return self.end_duration_or_variant();
+        }
+        self.out.push(0);
+        Ok(true)
+    }
+}
+
+impl Fields<'_> {
+    /// Ends a duration, or what an interface holds.
+    #[inline(never)]
+    fn end_duration_or_variant(self) -> Result<bool> {
         if let Some(Duration { delta, secs, nanos }) = self.duration {
             let nanos = u128::from(secs) * 1_000_000_000 + u128::from(nanos);
             let nanos = i64::try_from(nanos).map_err(|_| {

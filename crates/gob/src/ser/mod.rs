@@ -52,25 +52,17 @@ impl<'a> Write<'a> {
     #[inline]
     fn int(self, value: i64) -> Result<bool> {
         if self.node.kind != Kind::Int {
-            return other(self.node, "a signed integer");
+            return Err(other(self.node, "a signed integer"));
         }
-        if self.is_omitted(value == 0) {
-            return Ok(false);
-        }
-        put_number(self.out, self.delta, int_bits(value));
-        Ok(true)
+        Ok(put_number(self.out, self.delta, int_bits(value)))
     }
 
     #[inline]
     fn uint(self, value: u64) -> Result<bool> {
         if self.node.kind != Kind::Uint {
-            return other(self.node, "an unsigned integer");
+            return Err(other(self.node, "an unsigned integer"));
         }
-        if self.is_omitted(value == 0) {
-            return Ok(false);
-        }
-        put_number(self.out, self.delta, value);
-        Ok(true)
+        Ok(put_number(self.out, self.delta, value))
     }
 
     /// A length and bytes, as strings, bytes and marshalers have them.
@@ -96,12 +88,12 @@ impl<'a> Write<'a> {
                 let fields = fields.get().map(|fields| &**fields).unwrap_or_default();
                 return Ok(Compound::fields(Fields::new(self.out, fields)));
             }
-            _ => return other(self.node, "a sequence or a map"),
+            _ => return Err(other(self.node, "a sequence or a map")),
         };
         if let (Shape::Array(_, expected), Some(found)) = (&self.node.shape, len)
             && *expected != found
         {
-            return other(self.node, &format!("{found} elements"));
+            return Err(other(self.node, &format!("{found} elements")));
         }
         if matches!(self.node.shape, Shape::Slice(_)) && self.is_omitted(len == Some(0)) {
             return Ok(Compound::nothing(self.out, key));
@@ -110,6 +102,7 @@ impl<'a> Write<'a> {
         Ok(Compound::elements(self.out, key, element, len))
     }
 
+    #[inline]
     fn fields(mut self) -> Result<Fields<'a>> {
         match &self.node.shape {
             Shape::Struct { fields, .. } => {
@@ -117,7 +110,7 @@ impl<'a> Write<'a> {
                 Ok(Fields::new(self.out, fields.get().map(|fields| &**fields).unwrap_or_default()))
             }
             Shape::Duration => Ok(Fields::duration(self.out, self.delta)),
-            _ => other(self.node, "a struct"),
+            _ => Err(other(self.node, "a struct")),
         }
     }
 
@@ -125,7 +118,7 @@ impl<'a> Write<'a> {
     /// byte count is to be put in, and who writes the content.
     fn interface(mut self, variant: &'static str) -> Result<(usize, Write<'a>)> {
         let Shape::Interface { name, variants } = &self.node.shape else {
-            return other(self.node, "an enum");
+            return Err(other(self.node, "an enum"));
         };
         let mut known = variants.get().into_iter().flatten();
         let Some(variant) = known.find(|known| known.name == variant) else {
@@ -146,37 +139,48 @@ impl<'a> Write<'a> {
 
 /// Takes the type, not the `Write`, which can then stay in registers.
 #[cold]
-fn other<T>(node: &'static Node, found: &str) -> Result<T> {
-    Err(Error::mismatch(format!("Serialize gives {found}, where Deserialize reads {}", Schema::of(node))))
+fn other(node: &'static Node, found: &str) -> Error {
+    Error::mismatch(format!("Serialize gives {found}, where Deserialize reads {}", Schema::of(node)))
 }
 
-/// A number with the distance that stands before a field's, in one go where it can be.
+/// A number with the distance that stands before a field's. Answers whether it was written.
 ///
-/// Takes no `Write`: three words stay in registers.
-#[inline(never)]
-fn put_number(out: &mut Vec<u8>, delta: u32, bits: u64) {
-    if !(1..128).contains(&delta) {
+/// This runs for most fields of most structs: it calls nothing where there is room, so that nothing has to be saved.
+#[inline]
+fn put_number(out: &mut Vec<u8>, delta: u32, bits: u64) -> bool {
+    if !(1..128).contains(&delta) || out.capacity() - out.len() < NUMBER_LEN_MAX {
         return put_far_number(out, delta, bits);
     }
     if bits < 128 {
-        return out.extend_from_slice(&[delta as u8, bits as u8]);
+        if bits == 0 {
+            return false;
+        }
+        out.extend_from_slice(&[delta as u8, bits as u8]);
+        return true;
     }
     let (long, len) = long_uint(bits);
-    let mut bytes = [0; 10];
+    let mut bytes = [0; NUMBER_LEN_MAX];
     let [head, tail @ ..] = &mut bytes;
     (*head, *tail) = (delta as u8, long);
-    let end = out.len() + len + 1;
     out.extend_from_slice(&bytes);
-    out.truncate(end);
+    out.truncate(out.len() - (long.len() - len));
+    true
 }
 
-/// A number that is no field's, or that of a field far from the last one.
+/// A distance of one byte and the longest number.
+const NUMBER_LEN_MAX: usize = 10;
+
+/// A number that is no field's, or that of a field far from the last one, or one for which there is no room yet.
 #[inline(never)]
-fn put_far_number(out: &mut Vec<u8>, delta: u32, bits: u64) {
+fn put_far_number(out: &mut Vec<u8>, delta: u32, bits: u64) -> bool {
     if delta > 0 {
+        if bits == 0 {
+            return false;
+        }
         put_uint(out, u64::from(delta));
     }
     put_uint(out, bits);
+    true
 }
 
 /// Puts the byte count of an interface's content, which began at `start`, in front of it.
@@ -224,32 +228,25 @@ impl<'a> Serializer for Write<'a> {
     #[inline]
     fn serialize_bool(self, value: bool) -> Result<bool> {
         if self.node.kind != Kind::Bool {
-            return other(self.node, "a bool");
+            return Err(other(self.node, "a bool"));
         }
-        if self.is_omitted(!value) {
-            return Ok(false);
-        }
-        put_number(self.out, self.delta, u64::from(value));
-        Ok(true)
+        Ok(put_number(self.out, self.delta, u64::from(value)))
     }
 
     #[inline]
     fn serialize_f64(self, value: f64) -> Result<bool> {
         if self.node.kind != Kind::Float {
-            return other(self.node, "a float");
+            return Err(other(self.node, "a float"));
         }
-        // -0.0 is zero here, as in Go.
-        if self.is_omitted(value == 0.0) {
-            return Ok(false);
-        }
-        put_number(self.out, self.delta, float_bits(value));
-        Ok(true)
+        // -0.0 is zero in a field, as in Go.
+        let value = if self.is_omitted(value == 0.0) { 0.0 } else { value };
+        Ok(put_number(self.out, self.delta, float_bits(value)))
     }
 
     #[inline]
     fn serialize_str(self, value: &str) -> Result<bool> {
         if self.node.kind != Kind::String {
-            return other(self.node, "a string");
+            return Err(other(self.node, "a string"));
         }
         Ok(self.lengthened(value.as_bytes()))
     }
@@ -263,7 +260,7 @@ impl<'a> Serializer for Write<'a> {
                 Ok(false)
             }
             Shape::Opaque { .. } => Ok(self.lengthened(value)),
-            _ => other(self.node, "bytes"),
+            _ => Err(other(self.node, "bytes")),
         }
     }
 
