@@ -646,9 +646,7 @@ mod calls_per_connection_max {
 
         rig.bench.let_go(3);
 
-        for id in 1..=3 {
-            raw.hears(id, id as i64).await;
-        }
+        raw.hears_all(vec![(1, 1_i64), (2, 2), (3, 3)]).await;
     }
 
     #[tokio::test(start_paused = true)]
@@ -685,8 +683,7 @@ mod calls_max {
         assert_eq!(rig.bench.begun_so_far(), 2);
         was_counted(&rig, "calls_max");
         rig.bench.let_go(2);
-        raw.hears(1, 1_i64).await;
-        raw.hears(2, 2_i64).await;
+        raw.hears_all(vec![(1, 1_i64), (2, 2)]).await;
         assert_eq!(client.twice(21).await.unwrap(), 42);
     }
 }

@@ -31,9 +31,7 @@ async fn a_shutdown_answers_what_runs() {
     assert!(!rig.running.is_finished());
     rig.bench.let_go(3);
 
-    for id in 1..=3 {
-        raw.hears(id, id as i64).await;
-    }
+    raw.hears_all(vec![(1, 1_i64), (2, 2), (3, 3)]).await;
     assert_eq!(raw.is_closed().await, b"");
     is_gone(rig).await;
 }

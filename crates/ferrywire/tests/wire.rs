@@ -294,6 +294,13 @@ fn compared(conversation: &Conversation, said: &[u8]) {
     assert_eq!(said, expected, "{}", conversation.name);
 }
 
+fn in_order_of_ids(said: &[u8]) -> Vec<Said> {
+    let bytes = behind_the_head(said);
+    let mut said = replies(bytes, [bytes.len()]);
+    said.sort_by_key(|(id, _)| *id);
+    said
+}
+
 #[tokio::test(start_paused = true)]
 async fn our_server_answers_recorded_clients_as_go_did() {
     for file in FILES {
@@ -330,7 +337,8 @@ async fn our_server_answers_alike_wherever_the_bytes_are_cut() {
             let asked = Conversation { name: conversation.name.clone(), steps, ended: 0 };
             let said = held_again(&asked, usize::MAX).await;
 
-            compared(&conversation, &said);
+            // Asked all at once, a method that takes its time may be answered behind the next one.
+            assert_eq!(in_order_of_ids(&said), expected_of(&conversation), "cut at {cut}");
         }
     }
 }
@@ -347,7 +355,7 @@ async fn a_conversation_that_breaks_off_was_answered_up_to_there() {
             let asked = Conversation { name: format!("cut at {cut}"), steps, ended: 0 };
             let said = held_again(&asked, usize::MAX).await;
 
-            let said = replies(&said, [said.len()]);
+            let said = in_order_of_ids(&said);
             assert!(said.len() < expected.len() && expected.starts_with(&said), "cut at {cut}: {said:?}");
         }
     }

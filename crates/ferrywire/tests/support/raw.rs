@@ -153,6 +153,19 @@ impl RawClient {
         assert_eq!((came, outcome.unwrap()), (id, expected));
     }
 
+    /// The next replies must be these, in whatever order.
+    pub(crate) async fn hears_all<R>(&mut self, mut expected: Vec<(u64, R)>)
+    where
+        R: DeserializeOwned + PartialEq + std::fmt::Debug,
+    {
+        while !expected.is_empty() {
+            let (id, outcome) = self.reply::<R>().await.expect("a reply, not a close");
+            let reply = (id, outcome.unwrap());
+            let at = expected.iter().position(|one| *one == reply);
+            expected.swap_remove(at.unwrap_or_else(|| panic!("{reply:?} is none of {expected:?}")));
+        }
+    }
+
     /// The server closes, whatever it says before; says what came until then.
     pub(crate) async fn is_closed(&mut self) -> Vec<u8> {
         while self.read_some().await > 0 {}
