@@ -144,6 +144,9 @@ impl<P: Protocol> Connection<P> {
     /// Polls the calls that were woken.
     pub(crate) fn poll_woken(&mut self) {
         self.bank.poll_woken();
+        if !self.ended {
+            self.ended = self.bank.has_had_enough();
+        }
     }
 
     /// Ends every call whose deadline has passed.

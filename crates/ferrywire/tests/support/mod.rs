@@ -50,6 +50,9 @@ pub(crate) trait Probe {
     /// Panics where the request is read.
     fn panic_at_once(&self, text: String) -> i64;
 
+    /// The number; the thread does nothing else for so many milliseconds.
+    async fn block(&self, number: i64, for_ms: u64) -> i64;
+
     /// So many bytes.
     async fn fill(&self, len: u64) -> serde_bytes::ByteBuf;
 
@@ -185,6 +188,11 @@ impl Probe for Bench {
 
     fn panic_at_once(&self, text: String) -> i64 {
         panic!("{text}")
+    }
+
+    async fn block(&self, number: i64, for_ms: u64) -> i64 {
+        std::thread::sleep(Duration::from_millis(for_ms));
+        number
     }
 
     async fn fill(&self, len: u64) -> serde_bytes::ByteBuf {
