@@ -98,7 +98,7 @@ impl<'de> Cursor<'de> {
         self.last_uint()
     }
 
-    /// An unsigned integer near the end of a message, or a damaged one.
+    /// An unsigned integer wherever it stands, or a damaged one.
     #[inline(never)]
     fn last_uint(&mut self) -> Result<u64> {
         let Some((head, tail)) = self.rest.split_first() else { return Err(Error::eof()) };
@@ -161,7 +161,13 @@ impl<'de> Cursor<'de> {
             self.rest = rest;
             return Ok(u64::from(*small));
         }
-        if self.rest.is_empty() { Ok(0) } else { self.uint() }
+        self.far_delta()
+    }
+
+    /// The end of the message, or a distance of several bytes.
+    #[inline(never)]
+    fn far_delta(&mut self) -> Result<u64> {
+        if self.rest.is_empty() { Ok(0) } else { self.last_uint() }
     }
 }
 

@@ -1,7 +1,9 @@
 //! The fields of a struct as serde asks for them: in order without names, or by name.
 
+use std::marker::PhantomData;
+
 use serde::de::value::{BorrowedStrDeserializer, StringDeserializer};
-use serde::de::{DeserializeSeed, MapAccess, SeqAccess};
+use serde::de::{Deserialize, DeserializeSeed, MapAccess, SeqAccess};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::names::rust_name;
@@ -21,8 +23,20 @@ fn first_field(input: &mut Input<'_, '_>, present: bool) -> Result<Number> {
 }
 
 /// The number of the field after `last`.
-#[inline]
+#[inline(always)]
 fn next_field(input: &mut Input<'_, '_>, last: Number) -> Result<Number> {
+    match input.body.rest {
+        // A type has not so many fields that this could be too many.
+        [small @ 1..=127, rest @ ..] => {
+            input.body.rest = rest;
+            Ok(last.wrapping_add(Number::from(*small)))
+        }
+        _ => last_or_far_field(input, last),
+    }
+}
+
+#[inline(never)]
+fn last_or_far_field(input: &mut Input<'_, '_>, last: Number) -> Result<Number> {
     match input.body.delta()? {
         0 => Ok(NO_FIELD),
         delta => Ok(last.saturating_add(delta).min(NO_FIELD - 1)),
@@ -30,7 +44,7 @@ fn next_field(input: &mut Input<'_, '_>, last: Number) -> Result<Number> {
 }
 
 /// Leaves out the fields that are in the value and come before `wanted`.
-#[inline]
+#[inline(never)]
 fn skip_to(input: &mut Input<'_, '_>, wire: &Wire, mut next: Number, wanted: Number) -> Result<Number> {
     while next < wanted {
         let part = usize::try_from(next).ok().and_then(|at| wire.parts().get(at));
@@ -102,7 +116,13 @@ impl<'a, 'f, 't, 'de> InOrder<'a, 'f, 't, 'de> {
 impl<'de> SeqAccess<'de> for &mut InOrder<'_, '_, '_, 'de> {
     type Error = Error;
 
-    #[inline]
+    /// Runs for most fields of most structs, where a call would cost as much as what it does.
+    #[inline(always)]
+    fn next_element<T: Deserialize<'de>>(&mut self) -> Result<Option<T>> {
+        self.next_element_seed(PhantomData)
+    }
+
+    #[inline(always)]
     fn next_element_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<Option<S::Value>> {
         self.untouched = false;
         let Some(pair) = self.pairs.next() else {

@@ -9,7 +9,7 @@ use serde::de::{Deserializer, IntoDeserializer, Visitor};
 use crate::error::{Error, ErrorKind, Result};
 use crate::names::{Marshaler, reserved};
 use crate::skim::array_count;
-use crate::types::{Fit, Form, Ty, Wire};
+use crate::types::{Fit, Form, Ty, Types, Wire};
 
 use super::Input;
 use super::access::{Bytes, Elements, Entries, VariantOf};
@@ -46,10 +46,9 @@ impl<'a, 't, 'de> Read<'a, 't, 'de> {
         self.input.types.wire(self.ty)
     }
 
-    #[cold]
+    #[inline(always)]
     fn other<T>(&self, expected: &str) -> Result<T> {
-        let found = self.input.types.describe(self.ty);
-        Err(Error::mismatch(format!("the sender's type is {found}, expected {expected}")))
+        Err(other(self.input.types, self.ty, expected))
     }
 
     #[inline]
@@ -180,7 +179,7 @@ impl<'a, 't, 'de> Read<'a, 't, 'de> {
     fn duration<V: Visitor<'de>>(mut self, visitor: V) -> Result<V::Value> {
         let nanos = self.int()?;
         let Ok(nanos) = u64::try_from(nanos) else {
-            return out_of_range(format!("{nanos} ns"), "a Duration");
+            return Err(out_of_range(format!("{nanos} ns"), "a Duration"));
         };
         let parts = [("secs", nanos / 1_000_000_000), ("nanos", nanos % 1_000_000_000)];
         visitor.visit_map(MapDeserializer::new(parts.into_iter()))
@@ -207,6 +206,13 @@ impl<'a, 't, 'de> Read<'a, 't, 'de> {
     }
 }
 
+/// Takes the types, not the `Read`, which can then stay in registers.
+#[cold]
+fn other(types: &Types, ty: Ty, expected: &str) -> Error {
+    let found = types.describe(ty);
+    Error::mismatch(format!("the sender's type is {found}, expected {expected}"))
+}
+
 /// Integers go through the widest type, whose visitors check the range themselves.
 macro_rules! integers {
     ($($method:ident $get:ident $visit:ident $number:ty;)*) => {
@@ -215,15 +221,15 @@ macro_rules! integers {
             let wide = self.$get()?;
             match <$number>::try_from(wide) {
                 Ok(number) => visitor.$visit(number),
-                Err(_) => out_of_range(wide, stringify!($number)),
+                Err(_) => Err(out_of_range(wide, stringify!($number))),
             }
         })*
     };
 }
 
 #[cold]
-fn out_of_range<T>(found: impl std::fmt::Display, expected: &str) -> Result<T> {
-    Err(Error::new(ErrorKind::OutOfRange, format!("value out of range: {found} for {expected}")))
+fn out_of_range(found: impl std::fmt::Display, expected: &str) -> Error {
+    Error::new(ErrorKind::OutOfRange, format!("value out of range: {found} for {expected}"))
 }
 
 impl<'de> Deserializer<'de> for Read<'_, '_, 'de> {
@@ -251,7 +257,7 @@ impl<'de> Deserializer<'de> for Read<'_, '_, 'de> {
         let wide = self.float()?;
         // Infinities and NaN fit, and what is too small becomes zero, as in Go.
         if wide.is_finite() && wide.abs() > f64::from(f32::MAX) {
-            return out_of_range(wide, "f32");
+            return Err(out_of_range(wide, "f32"));
         }
         visitor.visit_f32(wide as f32)
     }
@@ -266,7 +272,7 @@ impl<'de> Deserializer<'de> for Read<'_, '_, 'de> {
         let code = self.int()?;
         match u32::try_from(code).ok().and_then(char::from_u32) {
             Some(letter) => visitor.visit_char(letter),
-            None => out_of_range(code, "char"),
+            None => Err(out_of_range(code, "char")),
         }
     }
 
