@@ -43,6 +43,18 @@ pub(crate) fn float_bits(value: f64) -> u64 {
     value.to_bits().swap_bytes()
 }
 
+/// The signed integer that travels as `bits`.
+#[inline]
+pub(crate) fn int_of(bits: u64) -> i64 {
+    (bits >> 1) as i64 ^ -((bits & 1) as i64)
+}
+
+/// The float that travels as `bits`.
+#[inline]
+pub(crate) fn float_of(bits: u64) -> f64 {
+    f64::from_bits(bits.swap_bytes())
+}
+
 /// Appends a signed integer.
 #[inline]
 pub(crate) fn put_int(out: &mut Vec<u8>, value: i64) {
@@ -95,39 +107,21 @@ impl<'de> Cursor<'de> {
                 return Ok(value);
             }
         }
-        self.last_uint()
-    }
-
-    /// An unsigned integer wherever it stands, or a damaged one.
-    #[inline(never)]
-    fn last_uint(&mut self) -> Result<u64> {
-        let Some((head, tail)) = self.rest.split_first() else { return Err(Error::eof()) };
-        if *head < 128 {
-            self.rest = tail;
-            return Ok(u64::from(*head));
-        }
-        let count = usize::from(head.wrapping_neg());
-        if count > 8 {
-            return Err(Error::damaged(format!(
-                "encoded unsigned integer out of range: a length byte of {head:#04x}, expected f8 to ff"
-            )));
-        }
-        let Some((bytes, rest)) = tail.split_at_checked(count) else { return Err(Error::eof()) };
+        let (value, rest) = last_uint(self.rest)?;
         self.rest = rest;
-        Ok(bytes.iter().fold(0, |sum, byte| sum << 8 | u64::from(*byte)))
+        Ok(value)
     }
 
     /// The next signed integer.
     #[inline(always)]
     pub(crate) fn int(&mut self) -> Result<i64> {
-        let bits = self.uint()?;
-        Ok((bits >> 1) as i64 ^ -((bits & 1) as i64))
+        Ok(int_of(self.uint()?))
     }
 
     /// The next float.
     #[inline]
     pub(crate) fn float(&mut self) -> Result<f64> {
-        Ok(f64::from_bits(self.uint()?.swap_bytes()))
+        Ok(float_of(self.uint()?))
     }
 
     /// A length and that many bytes.
@@ -161,14 +155,32 @@ impl<'de> Cursor<'de> {
             self.rest = rest;
             return Ok(u64::from(*small));
         }
-        self.far_delta()
+        if self.rest.is_empty() {
+            return Ok(0);
+        }
+        let (delta, rest) = last_uint(self.rest)?;
+        self.rest = rest;
+        Ok(delta)
     }
+}
 
-    /// The end of the message, or a distance of several bytes.
-    #[inline(never)]
-    fn far_delta(&mut self) -> Result<u64> {
-        if self.rest.is_empty() { Ok(0) } else { self.last_uint() }
+/// An unsigned integer near the end of a message, or a damaged one, and what is left behind it.
+///
+/// Takes the bytes, not the cursor, which can then stay in registers.
+#[inline(never)]
+fn last_uint(bytes: &[u8]) -> Result<(u64, &[u8])> {
+    let Some((head, tail)) = bytes.split_first() else { return Err(Error::eof()) };
+    if *head < 128 {
+        return Ok((u64::from(*head), tail));
     }
+    let count = usize::from(head.wrapping_neg());
+    if count > 8 {
+        return Err(Error::damaged(format!(
+            "encoded unsigned integer out of range: a length byte of {head:#04x}, expected f8 to ff"
+        )));
+    }
+    let Some((bytes, rest)) = tail.split_at_checked(count) else { return Err(Error::eof()) };
+    Ok((bytes.iter().fold(0, |sum, byte| sum << 8 | u64::from(*byte)), rest))
 }
 
 #[cold]

@@ -65,8 +65,8 @@ impl<'de> SeqAccess<'de> for &mut Elements<'_, '_, 'de> {
         }
         self.left -= 1;
         self.sizes.learn(size_of::<S::Value>());
-        let element = Read::field(self.input, self.ty, self.present);
-        seed.deserialize(element).map(Some).map_err(|error| self.inside(error))
+        let element = Read::inner(self.input, self.ty, self.present);
+        element.and_then(|element| seed.deserialize(element)).map(Some).map_err(|error| self.inside(error))
     }
 
     fn size_hint(&self) -> Option<usize> {
@@ -219,7 +219,8 @@ impl<'de> MapAccess<'de> for &mut Entries<'_, '_, 'de> {
         self.input.entry()?;
         self.key_size = size_of::<S::Value>();
         let [key, _] = self.parts;
-        seed.deserialize(Read::element(self.input, key))
+        Read::inner(self.input, key, true)
+            .and_then(|key| seed.deserialize(key))
             .map(Some)
             .map_err(|error| self.inside(error, "[key]"))
     }
@@ -228,7 +229,9 @@ impl<'de> MapAccess<'de> for &mut Entries<'_, '_, 'de> {
         // A table has up to 16 slots for 7 entries, and a byte of its own for each.
         self.sizes.learn(3 * (self.key_size + size_of::<S::Value>() + 1));
         let [_, element] = self.parts;
-        seed.deserialize(Read::element(self.input, element)).map_err(|error| self.inside(error, "[value]"))
+        Read::inner(self.input, element, true)
+            .and_then(|element| seed.deserialize(element))
+            .map_err(|error| self.inside(error, "[value]"))
     }
 
     fn size_hint(&self) -> Option<usize> {
@@ -244,7 +247,7 @@ pub(super) struct VariantOf<'a, 'n, 't, 'de> {
 }
 
 impl<'a, 't, 'de> VariantOf<'a, '_, 't, 'de> {
-    fn content(self) -> Read<'a, 't, 'de> {
+    fn content(self) -> Result<Read<'a, 't, 'de>> {
         Read::top(self.input, self.ty)
     }
 }
@@ -271,11 +274,11 @@ impl<'de> VariantAccess<'de> for VariantOf<'_, '_, '_, 'de> {
     }
 
     fn newtype_variant_seed<S: DeserializeSeed<'de>>(self, seed: S) -> Result<S::Value> {
-        seed.deserialize(self.content())
+        seed.deserialize(self.content()?)
     }
 
     fn tuple_variant<V: Visitor<'de>>(self, len: usize, visitor: V) -> Result<V::Value> {
-        self.content().deserialize_tuple(len, visitor)
+        self.content()?.deserialize_tuple(len, visitor)
     }
 
     fn struct_variant<V: Visitor<'de>>(
@@ -283,6 +286,6 @@ impl<'de> VariantAccess<'de> for VariantOf<'_, '_, '_, 'de> {
         fields: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value> {
-        self.content().deserialize_struct("the variant", fields, visitor)
+        self.content()?.deserialize_struct("the variant", fields, visitor)
     }
 }

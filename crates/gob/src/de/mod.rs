@@ -20,7 +20,7 @@ pub(crate) use read::Read;
 pub(crate) fn decode<'de, T: Deserialize<'de>>(types: &Types, value: &'de [u8]) -> Result<T> {
     for _ in 0..RETRIES_MAX {
         let mut input = Input::new(types, value);
-        let result = input.begin().and_then(|ty| T::deserialize(Read::top(&mut input, ty)));
+        let result = input.begin().and_then(|ty| T::deserialize(Read::top(&mut input, ty)?));
         match result {
             Ok(value) => return Ok(value),
             // A receiver that knows its fields by name only was found, and noted where the next attempt sees it.

@@ -10,6 +10,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::names::{Marshaler, reserved};
 use crate::skim::array_count;
 use crate::types::{Fit, Form, Ty, Types, Wire};
+use crate::wire::{float_of, int_of};
 
 use super::Input;
 use super::access::{Bytes, Elements, Entries, VariantOf};
@@ -20,6 +21,8 @@ pub(crate) struct Read<'a, 't, 'de> {
     pub(super) input: &'a mut Input<'t, 'de>,
     pub(super) ty: Ty,
     pub(super) present: bool,
+    /// What a bool, integer or float is on the wire: it is read before the receiver is asked for it. 0 if not present.
+    bits: u64,
     /// At the top or in an interface, where two structs without a field in common do not match.
     pub(super) strict: bool,
     /// Inside a marshaler, whose content is not for people: what stands for its zero.
@@ -27,18 +30,21 @@ pub(crate) struct Read<'a, 't, 'de> {
 }
 
 impl<'a, 't, 'de> Read<'a, 't, 'de> {
-    pub(crate) fn top(input: &'a mut Input<'t, 'de>, ty: Ty) -> Self {
-        Self { input, ty, present: true, strict: true, marshaled: None }
+    pub(crate) fn top(input: &'a mut Input<'t, 'de>, ty: Ty) -> Result<Self> {
+        Ok(Self { strict: true, ..Self::inner(input, ty, true)? })
     }
 
+    /// An element, or a field.
     #[inline]
-    pub(super) fn element(input: &'a mut Input<'t, 'de>, ty: Ty) -> Self {
-        Self { input, ty, present: true, strict: false, marshaled: None }
+    pub(super) fn inner(input: &'a mut Input<'t, 'de>, ty: Ty, present: bool) -> Result<Self> {
+        let bits = if present && ty.is_number() { input.body.uint()? } else { 0 };
+        Ok(Self::with_bits(input, ty, present, bits))
     }
 
+    /// As [`inner`](Self::inner), where a number was read.
     #[inline]
-    pub(super) fn field(input: &'a mut Input<'t, 'de>, ty: Ty, present: bool) -> Self {
-        Self { input, ty, present, strict: false, marshaled: None }
+    pub(super) fn with_bits(input: &'a mut Input<'t, 'de>, ty: Ty, present: bool, bits: u64) -> Self {
+        Self { input, ty, present, bits, strict: false, marshaled: None }
     }
 
     #[inline]
@@ -57,21 +63,21 @@ impl<'a, 't, 'de> Read<'a, 't, 'de> {
     }
 
     #[inline(always)]
-    fn int(&mut self) -> Result<i64> {
+    fn int(&self) -> Result<i64> {
         self.expect(Ty::INT, "a signed integer")?;
-        if self.present { self.input.body.int() } else { Ok(0) }
+        Ok(int_of(self.bits))
     }
 
     #[inline(always)]
-    fn uint(&mut self) -> Result<u64> {
+    fn uint(&self) -> Result<u64> {
         self.expect(Ty::UINT, "an unsigned integer")?;
-        if self.present { self.input.body.uint() } else { Ok(0) }
+        Ok(self.bits)
     }
 
     #[inline(always)]
-    fn float(&mut self) -> Result<f64> {
+    fn float(&self) -> Result<f64> {
         self.expect(Ty::FLOAT, "a float")?;
-        if self.present { self.input.body.float() } else { Ok(0.0) }
+        Ok(float_of(self.bits))
     }
 
     #[inline]
@@ -176,7 +182,7 @@ impl<'a, 't, 'de> Read<'a, 't, 'de> {
 
     /// A duration is an int of nanoseconds, where serde has a struct.
     #[inline(never)]
-    fn duration<V: Visitor<'de>>(mut self, visitor: V) -> Result<V::Value> {
+    fn duration<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
         let nanos = self.int()?;
         let Ok(nanos) = u64::try_from(nanos) else {
             return Err(out_of_range(format!("{nanos} ns"), "a Duration"));
@@ -217,7 +223,7 @@ fn other(types: &Types, ty: Ty, expected: &str) -> Error {
 macro_rules! integers {
     ($($method:ident $get:ident $visit:ident $number:ty;)*) => {
         $(#[inline]
-        fn $method<V: Visitor<'de>>(mut self, visitor: V) -> Result<V::Value> {
+        fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
             let wide = self.$get()?;
             match <$number>::try_from(wide) {
                 Ok(number) => visitor.$visit(number),
@@ -249,11 +255,10 @@ impl<'de> Deserializer<'de> for Read<'_, '_, 'de> {
     #[inline]
     fn deserialize_bool<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
         self.expect(Ty::BOOL, "a bool")?;
-        let value = self.present && self.input.body.uint()? != 0;
-        visitor.visit_bool(value)
+        visitor.visit_bool(self.bits != 0)
     }
 
-    fn deserialize_f32<V: Visitor<'de>>(mut self, visitor: V) -> Result<V::Value> {
+    fn deserialize_f32<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
         let wide = self.float()?;
         // Infinities and NaN fit, and what is too small becomes zero, as in Go.
         if wide.is_finite() && wide.abs() > f64::from(f32::MAX) {
@@ -263,12 +268,12 @@ impl<'de> Deserializer<'de> for Read<'_, '_, 'de> {
     }
 
     #[inline]
-    fn deserialize_f64<V: Visitor<'de>>(mut self, visitor: V) -> Result<V::Value> {
+    fn deserialize_f64<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
         let value = self.float()?;
         visitor.visit_f64(value)
     }
 
-    fn deserialize_char<V: Visitor<'de>>(mut self, visitor: V) -> Result<V::Value> {
+    fn deserialize_char<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
         let code = self.int()?;
         match u32::try_from(code).ok().and_then(char::from_u32) {
             Some(letter) => visitor.visit_char(letter),
@@ -318,7 +323,7 @@ impl<'de> Deserializer<'de> for Read<'_, '_, 'de> {
     }
 
     fn deserialize_unit<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
-        if self.present {
+        if self.present && !self.ty.is_number() {
             self.input.skip(self.ty)?;
         }
         visitor.visit_unit()
@@ -475,7 +480,7 @@ impl<'de> Deserializer<'de> for Read<'_, '_, 'de> {
                     return visitor.visit_unit();
                 }
                 let ty = self.input.concrete()?;
-                self.inside(|input| Read::top(input, ty).deserialize_any(visitor))
+                self.inside(|input| Read::top(input, ty)?.deserialize_any(visitor))
             }
             _ => match self.wire().map(|wire| &wire.definition.form) {
                 // Zeros of types that contain themselves would go on without end; an absent one is nil.

@@ -60,6 +60,12 @@ impl Ty {
         Self(Self::FIRST_DEFINED + at as u32)
     }
 
+    /// A bool, an integer or a float: one unsigned integer on the wire.
+    #[inline]
+    pub(crate) fn is_number(self) -> bool {
+        (Self::BOOL.0..=Self::FLOAT.0).contains(&self.0)
+    }
+
     #[inline]
     fn place(self) -> Option<usize> {
         self.0.checked_sub(Self::FIRST_DEFINED).map(|at| at as usize)
