@@ -34,7 +34,11 @@ pub(crate) async fn accept(inner: std::sync::Arc<Inner>, mut listener: Box<dyn L
                 patience.reset();
                 inner.clone().admit(stream);
             }
-            Err(cause) => patience.wait_out(&mut *listener, &cause).await,
+            Err(cause) => {
+                if let Some(stream) = patience.wait_out(&mut *listener, &cause).await {
+                    inner.clone().admit(stream);
+                }
+            }
         }
     }
 }
@@ -57,7 +61,8 @@ impl Patience {
         }
     }
 
-    async fn wait_out(&mut self, listener: &mut dyn Listen, cause: &io::Error) {
+    /// Waits until accepting may succeed again; a stream that came meanwhile and can be kept is returned.
+    async fn wait_out(&mut self, listener: &mut dyn Listen, cause: &io::Error) -> Option<Stream> {
         const PAUSE_MIN: Duration = Duration::from_millis(5);
         const PAUSE_MAX: Duration = Duration::from_secs(1);
         let is_peers = matches!(
@@ -65,7 +70,7 @@ impl Patience {
             io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset | io::ErrorKind::Interrupted
         );
         if is_peers {
-            return;
+            return None;
         }
         let now = tokio::time::Instant::now();
         if self.last_log.is_none_or(|last| now - last >= Duration::from_secs(1)) {
@@ -74,12 +79,18 @@ impl Patience {
         }
         if self.reserve.take().is_some() {
             let next = tokio::time::timeout(PAUSE_MIN, listener.accept()).await;
-            drop(next);
             self.reserve = std::fs::File::open("/dev/null").ok();
+            match next {
+                // Descriptors have become free: there is one for the stream and one for the reserve.
+                Ok(Ok(stream)) if self.reserve.is_some() => return Some(stream),
+                next => drop(next),
+            }
+            self.reserve = self.reserve.take().or_else(|| std::fs::File::open("/dev/null").ok());
         }
         let pause = self.pause.map_or(PAUSE_MIN, |pause| (pause * 2).min(PAUSE_MAX));
         self.pause = Some(pause);
         tokio::time::sleep(pause).await;
+        None
     }
 }
 
