@@ -32,8 +32,12 @@ fn next_field(body: &mut Cursor<'_>, last: Number) -> Result<Number> {
             body.rest = rest;
             Ok(last.wrapping_add(Number::from(*small)))
         }
+        [0, rest @ ..] => {
+            body.rest = rest;
+            Ok(NO_FIELD)
+        }
         _ => {
-            let (next, rest) = last_or_far_field(*body, last)?;
+            let (next, rest) = far_field(*body, last)?;
             *body = rest;
             Ok(next)
         }
@@ -41,7 +45,7 @@ fn next_field(body: &mut Cursor<'_>, last: Number) -> Result<Number> {
 }
 
 #[inline(never)]
-fn last_or_far_field(mut body: Cursor<'_>, last: Number) -> Result<(Number, Cursor<'_>)> {
+fn far_field(mut body: Cursor<'_>, last: Number) -> Result<(Number, Cursor<'_>)> {
     let next = match body.delta()? {
         0 => NO_FIELD,
         delta => last.saturating_add(delta).min(NO_FIELD - 1),
