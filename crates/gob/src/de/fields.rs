@@ -44,6 +44,7 @@ fn next_field(body: &mut Cursor<'_>, last: Number) -> Result<Number> {
     }
 }
 
+/// The number of the field after `last` where the message ends, or where that takes several bytes to say.
 #[inline(never)]
 fn far_field(mut body: Cursor<'_>, last: Number) -> Result<(Number, Cursor<'_>)> {
     let next = match body.delta()? {
@@ -116,6 +117,7 @@ impl<'a, 'f, 't, 'de> InOrder<'a, 'f, 't, 'de> {
         error
     }
 
+    /// Says that an error happened in the field of this number, at the byte that was reached.
     #[inline(always)]
     fn inside(&mut self, error: Error, number: Number) -> Error {
         self.input.body = self.body;
@@ -124,10 +126,10 @@ impl<'a, 'f, 't, 'de> InOrder<'a, 'f, 't, 'de> {
 
     #[inline]
     pub(super) fn finish(self) -> Result<()> {
+        self.input.body = self.body;
         if !self.pairs.as_slice().is_empty() {
             return Err(Error::mismatch("two of the sender's fields go by names of one field"));
         }
-        self.input.body = self.body;
         if self.next != NO_FIELD {
             skip_to(self.input, self.wire, self.next, NO_FIELD)?;
         }
