@@ -159,7 +159,6 @@ fn resident_kib() -> usize {
 /// Rows A8, R7 in small: peers that ask for much and read nothing hold so much and no more.
 #[cfg(target_os = "linux")]
 #[test]
-#[ignore = "replies of methods that run as tasks are made whatever waits"]
 fn peers_that_never_read_hold_no_more_than_their_share() {
     let _alone = alone();
     let runtime =

@@ -705,7 +705,7 @@ mod outbound_len_max {
 
         assert!(is_taken.is_err(), "everything was read of a peer that reads nothing");
         let (_, calls) = handle.calls().into_iter().find(|(name, _)| name == "Probe.Fill").unwrap();
-        // Ten replies may wait; methods that run as tasks are bounded by their number alone.
+        // Ten replies may wait; methods that run as tasks are begun, and held back before they answer.
         assert!((10..=300).contains(&calls), "{calls} replies of a kilobyte");
     }
 

@@ -1,7 +1,7 @@
 //! How a connection's task is woken from outside: by a pending call, a spawned one that has ended, or an order
 //! to end.
 
-use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Wake, Waker};
 
@@ -22,6 +22,8 @@ pub(crate) enum Order {
 #[derive(Debug, Default)]
 pub(crate) struct Bell {
     order: AtomicU8,
+    /// Bytes of replies that wait to be sent, those of spawned calls included.
+    waiting: AtomicUsize,
     rung: Mutex<Rung>,
 }
 
@@ -29,6 +31,8 @@ pub(crate) struct Bell {
 struct Rung {
     seats: Vec<usize>,
     finished: Vec<Finished>,
+    /// Spawned calls that are not polled until replies have been sent.
+    held_back: Vec<Waker>,
     task: Option<Waker>,
 }
 
@@ -71,8 +75,32 @@ impl Bell {
         }
     }
 
+    /// Whether as many bytes of replies wait as `most`; a spawned call is then woken when there are fewer.
+    pub(crate) fn holds_back(&self, most: usize, call: &Waker) -> bool {
+        if self.waiting.load(Ordering::Acquire) < most {
+            return false;
+        }
+        let mut rung = self.rung();
+        // Looked at again under the lock: whoever makes room wakes those who stand in the list by then.
+        let is_full = self.waiting.load(Ordering::Acquire) >= most;
+        if is_full {
+            rung.held_back.push(call.clone());
+        }
+        is_full
+    }
+
+    /// Says how many bytes of replies wait; spawned calls go on if there are fewer than `most`.
+    pub(crate) fn note_waiting(&self, waiting: usize, most: usize) {
+        let before = self.waiting.swap(waiting, Ordering::AcqRel);
+        if before >= most && waiting < most {
+            let held_back = std::mem::take(&mut self.rung().held_back);
+            held_back.into_iter().for_each(Waker::wake);
+        }
+    }
+
     /// A spawned call has ended.
     pub(crate) fn finish(&self, finished: Finished) {
+        self.waiting.fetch_add(finished.len(), Ordering::AcqRel);
         let task = {
             let mut rung = self.rung();
             rung.finished.push(finished);

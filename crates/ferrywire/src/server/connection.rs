@@ -201,14 +201,19 @@ impl<P: Protocol> Connection<P> {
     #[inline]
     pub(crate) fn note_unsent(&mut self, unsent: usize) {
         self.bank.unsent = unsent;
+        let most = self.bank.shared.limits.outbound_len_max;
+        self.bank.bell.note_waiting(self.bank.waiting(), most);
     }
 
-    /// How many bytes it holds: arguments of running calls, and replies that nobody has taken to send.
+    /// Whether as many bytes of replies wait to be sent as may.
+    pub(crate) fn is_piled_up(&self) -> bool {
+        self.bank.waiting() >= self.bank.shared.limits.outbound_len_max
+    }
+
+    /// How many bytes it holds: arguments of running calls, and replies that have not been sent.
     #[inline]
     pub(crate) fn held(&self) -> usize {
-        self.bank.seats.held()
-            + self.bank.finished.iter().map(Finished::len).sum::<usize>()
-            + self.bank.out.len()
+        self.bank.seats.held() + self.bank.waiting()
     }
 
     /// Gives back memory that a burst has left.
@@ -219,7 +224,13 @@ impl<P: Protocol> Connection<P> {
 
 impl<P: Protocol> Bank<P> {
     fn has_room(&self) -> bool {
-        self.seats.taken() < self.shared.limits.calls_per_connection_max && self.has_room_out()
+        self.seats.taken() < self.shared.limits.calls_per_connection_max
+            && self.waiting() < self.shared.limits.outbound_len_max
+    }
+
+    /// How many bytes of replies wait to be sent, those of spawned calls included.
+    fn waiting(&self) -> usize {
+        self.finished.iter().map(Finished::len).sum::<usize>() + self.out.len() + self.unsent
     }
 
     /// Whether another reply may wait to be sent.

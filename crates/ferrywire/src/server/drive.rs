@@ -202,7 +202,7 @@ impl<P: Protocol> Driver<P> {
         }
         let left = self.output.left();
         self.connection.note_unsent(left);
-        let is_piled_up = left + self.connection.out().len() >= self.shared.limits.outbound_len_max;
+        let is_piled_up = self.connection.is_piled_up();
         self.watch.note_pile(is_piled_up, self.output.total());
         Ok(())
     }
@@ -239,7 +239,7 @@ impl<P: Protocol> Driver<P> {
     /// Adds what the connection holds to what all hold; names the limit if that is too much and this
     /// connection has more than its share of it.
     fn account(&mut self) -> Option<&'static str> {
-        let held = self.input.tail().len() + self.connection.held() + self.output.left();
+        let held = self.input.tail().len() + self.connection.held();
         let all = &self.shared.held;
         match held.cmp(&self.held) {
             std::cmp::Ordering::Equal => {}

@@ -7,6 +7,7 @@
 use std::future::poll_fn;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::task::Poll;
 
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
@@ -118,11 +119,15 @@ pub(crate) fn spawn(job: Job) -> AbortHandle {
     let Job { seat, mut slot, route, deadline, mut request, bell, shared } = job;
     shared.running.fetch_add(1, Ordering::Relaxed);
     let lost = Finished { seat, slot: None, reply: None };
-    let telling = Telling { finished: Some(lost), bell, shared: shared.clone() };
+    let telling = Telling { finished: Some(lost), bell: bell.clone(), shared: shared.clone() };
     let run = async move {
         let (mut body, mut preamble, mut is_new) = (Vec::new(), None, true);
         let (format, taken) = (request.format, request.bytes.len());
         let outcome = poll_fn(|cx| {
+            // A reply that nobody could take yet is not made.
+            if bell.holds_back(shared.limits.outbound_len_max, cx.waker()) {
+                return Poll::Pending;
+            }
             let mut sink = Sink::new(format, &mut body);
             let began = std::time::Instant::now();
             let polled = guarded(&mut *slot, Ambient::Until(deadline), |slot| {
