@@ -21,9 +21,12 @@ use crate::value::Value;
 pub struct Decoder<R> {
     reader: R,
     messages: Messages,
+    /// Room for what is read; its length is what was ever needed, so that it is zeroed once and not at each
+    /// read.
     buffer: Vec<u8>,
-    /// Where in `buffer` the bytes that were not taken begin.
+    /// Where in `buffer` the bytes that were not taken begin, and where they end.
     front: usize,
+    end: usize,
     /// How many bytes of the stream came before `buffer`.
     before: usize,
 }
@@ -31,6 +34,9 @@ pub struct Decoder<R> {
 /// The least and the most that is asked of the reader at once, in bytes: a claimed length is not believed
 /// before its bytes arrive.
 const READ_LEN: std::ops::RangeInclusive<usize> = 4 << 10..=64 << 10;
+
+/// A buffer that grew beyond this is given back when it is empty, in bytes.
+const KEPT_LEN: usize = 256 << 10;
 
 /// What a value is found at: its bytes, and how many of the stream come before them.
 type Extent = (usize, usize);
@@ -43,7 +49,7 @@ impl<R: Read> Decoder<R> {
 
     /// Of a stream that begins here.
     pub fn with_limits(reader: R, limits: Limits) -> Self {
-        Self { reader, messages: Messages::new(limits), buffer: Vec::new(), front: 0, before: 0 }
+        Self { reader, messages: Messages::new(limits), buffer: Vec::new(), front: 0, end: 0, before: 0 }
     }
 
     /// Reads the next value. `serde::de::IgnoredAny` leaves it out.
@@ -87,7 +93,7 @@ impl<R: Read> Decoder<R> {
     fn find(&mut self) -> Result<Extent> {
         loop {
             let front = self.front;
-            let bytes = self.buffer.get(front..).unwrap_or_default();
+            let bytes = self.buffer.get(front..self.end).unwrap_or_default();
             let before = self.before + front;
             match self.messages.next(bytes).map_err(|error| error.after_bytes(before))? {
                 Next::Value { start, end, .. } => {
@@ -112,22 +118,28 @@ impl<R: Read> Decoder<R> {
 
     /// Reads at least a byte behind what is there.
     fn fill(&mut self, want: usize, after_definition: bool) -> Result<()> {
-        self.buffer.drain(..self.front);
+        self.buffer.copy_within(self.front..self.end, 0);
         self.before += self.front;
-        self.front = 0;
-        let len = self.buffer.len();
-        self.buffer.resize(len + want.clamp(*READ_LEN.start(), *READ_LEN.end()), 0);
-        let result = loop {
-            match self.reader.read(self.buffer.get_mut(len..).unwrap_or_default()) {
+        (self.front, self.end) = (0, self.end - self.front);
+        let room_end = self.end + want.clamp(*READ_LEN.start(), *READ_LEN.end());
+        if self.buffer.len() < room_end {
+            self.buffer.resize(room_end, 0);
+        } else if self.end == 0 && self.buffer.len() > KEPT_LEN {
+            // What a large value has left is given back before the next one.
+            self.buffer.truncate(room_end);
+            self.buffer.shrink_to(KEPT_LEN);
+        }
+        let count = loop {
+            match self.reader.read(self.buffer.get_mut(self.end..).unwrap_or_default()) {
                 Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
-                result => break result,
+                result => break result?,
             }
         };
-        self.buffer.truncate(len + result.as_ref().map_or(0, |count| *count));
-        match result? {
-            0 => Err(end_of_stream(len > 0 || after_definition)),
-            _ => Ok(()),
+        if count == 0 {
+            return Err(end_of_stream(self.end > 0 || after_definition));
         }
+        self.end += count;
+        Ok(())
     }
 }
 
