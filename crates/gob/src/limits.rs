@@ -42,11 +42,14 @@ pub struct Limits {
     pub steps_per_byte: u64,
 }
 
+/// How deep values nest unless a limit says otherwise, and how deep they are written.
+pub(crate) const VALUE_DEPTH_MAX: usize = 64;
+
 impl Default for Limits {
     fn default() -> Self {
         Self {
             message_len_max: 4 << 20,
-            value_depth_max: 64,
+            value_depth_max: VALUE_DEPTH_MAX,
             type_depth_max: 64,
             types_max: 1024,
             definitions_len_max: 256 << 10,

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 use crate::schema::Schema;
-use crate::ser::Write;
+use crate::ser::{Write, from_the_top};
 use crate::shape::{FIRST_ID, Node, Registry};
 use crate::trace::trace;
 use crate::wire::{long_uint, put_int};
@@ -72,8 +72,8 @@ impl Plan {
     ///
     /// # Errors
     ///
-    /// Where `value` is not of this plan's layout, or holds what gob cannot say, such as a `None` inside a
-    /// sequence. `out` is then as it was.
+    /// Where `value` is not of this plan's layout, nests deeper than the 64 levels that readers take by default,
+    /// or holds what gob cannot say, such as a `None` inside a sequence. `out` is then as it was.
     #[inline]
     pub fn encode<V: Serialize + ?Sized>(&self, value: &V, out: &mut Vec<u8>) -> Result<()> {
         let start = out.len();
@@ -90,7 +90,7 @@ impl Plan {
         if !self.root.is_struct() {
             out.push(0);
         }
-        if !value.serialize(Write::whole(out, self.root))? {
+        if !from_the_top(|| value.serialize(Write::whole(out, self.root)))? {
             return Err(Error::unsupported("a None at the top has no gob encoding"));
         }
         self.set_len(out, start, body);

@@ -19,6 +19,20 @@ struct Deep {
 }
 
 /// So many structs inside each other.
+/// The bytes of [`deep`] 64 times, made one level deeper than anybody writes.
+fn one_deeper(bytes: &[u8]) -> Vec<u8> {
+    let value = [vec![1; 63], vec![0; 64]].concat();
+    let (head, tail) = bytes.split_at(bytes.len() - value.len());
+    assert_eq!(tail, value);
+    // In front stand the length, a marker and one byte, and the type's id.
+    let is_length = |at: &usize| head[*at] == 0xff && usize::from(head[at + 1]) == bytes.len() - at - 2;
+    let length_at = (0..head.len() - 1).rev().find(is_length).unwrap();
+    let mut deeper = head.to_vec();
+    deeper[length_at + 1] += 2;
+    deeper.extend([vec![1; 64], vec![0; 65]].concat());
+    deeper
+}
+
 fn deep(levels: usize) -> Deep {
     (1..levels).fold(Deep { d: None }, |inner, _| Deep { d: Some(Box::new(inner)) })
 }
@@ -117,7 +131,7 @@ fn message_len_max() {
 #[test]
 fn value_depth_max() {
     let within = to_vec(&deep(64)).unwrap();
-    let beyond = to_vec(&deep(65)).unwrap();
+    let beyond = one_deeper(&within);
 
     assert_eq!(from_slice::<Deep>(&within).unwrap(), deep(64));
     assert_limit(from_slice::<Deep>(&beyond), "nests deeper than 64");
@@ -130,6 +144,29 @@ fn value_depth_max() {
 
 fn on_a_small_stack(work: impl FnOnce() + Send + 'static) {
     std::thread::Builder::new().stack_size(256 << 10).spawn(work).unwrap().join().unwrap();
+}
+
+/// A long list of boxes overflowed the stack while it was written, and took the process with it.
+#[test]
+fn what_nests_deeper_than_any_reader_takes_is_not_written() {
+    on_a_small_stack(|| {
+        let mut out = b"before".to_vec();
+        let plan = ferrywire_gob::Plan::of::<Deep>().unwrap();
+
+        let error = plan.encode(&deep(65), &mut out).unwrap_err();
+
+        assert!(error.to_string().ends_with("the value nests deeper than 64"), "{error}");
+        assert_eq!(out, b"before");
+        assert!(plan.encode(&deep(64), &mut out).is_ok());
+    });
+    let mut long = deep(5000);
+
+    assert!(to_vec(&long).is_err());
+
+    // Dropped from the outside in: this much nesting is too much for a drop of its own, too.
+    while let Some(inner) = long.d.take() {
+        long = *inner;
+    }
 }
 
 #[test]

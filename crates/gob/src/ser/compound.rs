@@ -10,7 +10,7 @@ use crate::shape::{Field, Node};
 use crate::wire::{float_bits, insert_uint, put_int, put_uint};
 
 use super::byte::{Byte, Float, Name, Whole};
-use super::{Write, close_interface};
+use super::{Write, close_interface, depth};
 
 /// A slice, array, map, complex number or bytes; or a struct by position or as a map.
 pub(crate) struct Compound<'a> {
@@ -134,6 +134,7 @@ impl<'a> Compound<'a> {
                 }
                 if delta > 0 {
                     if real == 0.0 && imaginary == 0.0 {
+                        depth::leave();
                         return Ok(false);
                     }
                     put_uint(out, u64::from(delta));
@@ -156,6 +157,7 @@ impl<'a> Compound<'a> {
                 (elements.out, !elements.omitted)
             }
         };
+        depth::leave();
         if let Some(start) = self.interface {
             close_interface(out, start);
         }
@@ -335,6 +337,7 @@ impl SerializeStruct for Fields<'_> {
 
     #[inline]
     fn end(self) -> Result<bool> {
+        depth::leave();
         if self.duration.is_some() || self.interface.is_some() {
             return self.end_duration_or_variant();
         }

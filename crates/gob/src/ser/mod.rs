@@ -2,6 +2,7 @@
 
 mod byte;
 mod compound;
+mod depth;
 
 use serde::ser::{Serialize, SerializeStruct, Serializer};
 
@@ -12,6 +13,7 @@ use crate::wire::{float_bits, insert_uint, int_bits, long_uint, put_bytes, put_i
 
 use byte::Byte;
 use compound::{Compound, Fields};
+pub(crate) use depth::from_the_top;
 
 /// Writes one value of a known type. Answers whether it was written: a field that is zero is left out.
 pub(crate) struct Write<'a> {
@@ -78,6 +80,7 @@ impl<'a> Write<'a> {
 
     /// A slice, array, map, complex number, or a struct whose fields come by position or as a map.
     fn compound(mut self, len: Option<usize>) -> Result<Compound<'a>> {
+        depth::enter()?;
         let (key, element) = match &self.node.shape {
             Shape::Slice(element) | Shape::Array(element, _) => (linked(element), linked(element)),
             Shape::Map(key, element) => (linked(key), linked(element)),
@@ -106,10 +109,14 @@ impl<'a> Write<'a> {
     fn fields(mut self) -> Result<Fields<'a>> {
         match &self.node.shape {
             Shape::Struct { fields, .. } => {
+                depth::enter()?;
                 self.put_delta();
                 Ok(Fields::new(self.out, fields.get().map(|fields| &**fields).unwrap_or_default()))
             }
-            Shape::Duration => Ok(Fields::duration(self.out, self.delta)),
+            Shape::Duration => {
+                depth::enter()?;
+                Ok(Fields::duration(self.out, self.delta))
+            }
             _ => Err(other(self.node, "a struct")),
         }
     }
@@ -126,6 +133,7 @@ impl<'a> Write<'a> {
                 "Serialize gives variant {variant} of {name}, which Deserialize does not read"
             )));
         };
+        depth::enter()?;
         self.put_delta();
         put_bytes(self.out, variant.name.as_bytes());
         put_int(self.out, i64::from(variant.node.id));
@@ -185,6 +193,7 @@ fn put_far_number(out: &mut Vec<u8>, delta: u32, bits: u64) -> bool {
 
 /// Puts the byte count of an interface's content, which began at `start`, in front of it.
 fn close_interface(out: &mut Vec<u8>, start: usize) {
+    depth::leave();
     let len = out.len() - start;
     insert_uint(out, start, len as u64);
 }
