@@ -104,3 +104,46 @@ async fn a_call_outside_any_method_has_its_own_deadline() {
     let error = chain.first.pass(false).timeout(Duration::from_secs(3)).await.unwrap_err();
     assert_eq!(error.code(), Code::DeadlineExceeded);
 }
+
+/// A method that calls a service which answers with another type than is said.
+#[service]
+trait Relay {
+    async fn ask(&self, number: i64) -> Result<String>;
+}
+
+struct Asking(Client);
+
+impl Relay for Asking {
+    async fn ask(&self, number: i64) -> Result<String> {
+        self.0.call("Number.Same", &number).await
+    }
+}
+
+struct Number;
+
+#[service]
+impl Number {
+    pub fn same(&self, number: i64) -> i64 {
+        number
+    }
+}
+
+/// Such errors were counted as arguments that do not decode, of which sixteen close a connection.
+#[tokio::test]
+async fn a_reply_that_a_method_cannot_read_is_not_held_against_its_caller() {
+    let memory = Memory::new();
+    let number = Server::builder().memory(&memory).register(Number).bind("memory://number").await.unwrap();
+    tokio::spawn(number.run());
+    let upstream = Client::builder().memory(&memory).connect("memory://number").await.unwrap();
+    let relay = Server::builder().memory(&memory).register(RelayServer::new(Asking(upstream)));
+    let relay = relay.bind("memory://relay").await.unwrap();
+    let handle = relay.handle();
+    tokio::spawn(relay.run());
+    let client = RelayClient::new(Client::builder().memory(&memory).connect("memory://relay").await.unwrap());
+
+    for _ in 0..40 {
+        assert!(client.ask(7).await.unwrap_err().is_remote());
+    }
+
+    assert_eq!((handle.limit_hits(), handle.connections()), (vec![], 1));
+}

@@ -170,7 +170,11 @@ impl<A: Serialize, R: DeserializeOwned> Future for Call<'_, A, R> {
                 Stage::Sent(link, id) => {
                     let mut reply = None;
                     ready!(link.poll(*id, cx, &mut |outcome| {
-                        reply = Some(outcome.and_then(|body| body.decode::<R>()));
+                        let decoded = outcome.and_then(|body| {
+                            // Whoever passes this on says that it was not their own caller's argument.
+                            body.decode::<R>().map_err(|error| error.at_peer(call.pool.name()))
+                        });
+                        reply = Some(decoded);
                     }));
                     call.stage = Stage::Done;
                     let reply = reply.expect("a settled call has an outcome");

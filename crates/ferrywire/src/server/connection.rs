@@ -370,7 +370,8 @@ impl<P: Protocol> Bank<P> {
             }
             Err(error) => {
                 self.out.truncate(at);
-                if error.phase() == Some(Phase::Decode) {
+                // One with a peer is about a reply that the method itself has got, and not the caller's doing.
+                if error.phase() == Some(Phase::Decode) && error.peer().is_none() {
                     self.conduct.undecodable_body(&self.shared.limits);
                 }
                 self.refuse_route(&tag, route, &error);
