@@ -10,8 +10,10 @@ use serde::{Deserialize, Serialize};
 use crate::error::Result;
 
 mod gob;
+mod postcard;
 
 pub use gob::Gob;
+pub use postcard::Postcard;
 
 /// The type definitions that a peer has sent on one connection.
 pub type Types = ferrywire_gob::Types;
@@ -38,7 +40,8 @@ pub trait Codec {
         out: &mut Vec<u8>,
     ) -> Result<Option<&'static Preamble>>;
 
-    /// The value that `bytes` holds; `types` are the definitions that the peer has sent so far.
+    /// The value that `bytes` holds; `types` are the definitions that the peer has sent so far, `None` where
+    /// a body stands alone and brings its own.
     ///
     /// # Errors
     ///
@@ -51,6 +54,8 @@ pub trait Codec {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Format {
+    /// The [postcard](https://postcard.jamesmunns.com/wire-format) wire format.
+    Postcard,
     /// Go's `encoding/gob`.
     Gob,
 }
@@ -59,6 +64,7 @@ impl Format {
     /// The codec's name.
     pub fn name(self) -> &'static str {
         match self {
+            Format::Postcard => Postcard::NAME,
             Format::Gob => Gob::NAME,
         }
     }
@@ -72,6 +78,7 @@ impl Format {
         out: &mut Vec<u8>,
     ) -> Result<Option<&'static Preamble>> {
         match self {
+            Format::Postcard => Postcard::encode(value, shape, out),
             Format::Gob => Gob::encode(value, shape, out),
         }
     }
@@ -80,6 +87,7 @@ impl Format {
     #[inline]
     pub fn decode<'b, T: Deserialize<'b>>(self, bytes: &'b [u8], types: Option<&Arc<Types>>) -> Result<T> {
         match self {
+            Format::Postcard => Postcard::decode(bytes, types),
             Format::Gob => Gob::decode(bytes, types),
         }
     }

@@ -1,0 +1,494 @@
+//! postcard's bytes to values, which may borrow from them.
+//!
+//! Every byte may be hostile: nothing is reserved for elements that are not there, nothing nests without
+//! bound, and elements that take no bytes are counted.
+
+#![deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
+
+use serde::de::{self, DeserializeSeed, IntoDeserializer, Visitor};
+
+use super::{DEPTH_MAX, Fault};
+
+/// What has not been read yet.
+pub(super) struct Reader<'de> {
+    rest: &'de [u8],
+    /// How many levels are left below.
+    depth: u32,
+    /// How many elements without a byte of their own are still believed.
+    empty: u32,
+}
+
+/// The elements of one body that may come without a byte of their own, such as those of a `Vec<()>`.
+const EMPTY_MAX: u32 = 65_536;
+
+/// A list of up to so many elements gets its room at once.
+const RESERVED_AT_ONCE: usize = 1024;
+
+impl<'de> Reader<'de> {
+    #[inline]
+    pub(super) fn new(bytes: &'de [u8]) -> Self {
+        Self { rest: bytes, depth: DEPTH_MAX, empty: EMPTY_MAX }
+    }
+
+    /// How many bytes have not been read.
+    #[inline]
+    pub(super) fn left(&self) -> usize {
+        self.rest.len()
+    }
+
+    #[inline]
+    fn enter(&mut self) -> Result<(), Fault> {
+        match self.depth.checked_sub(1) {
+            Some(depth) => {
+                self.depth = depth;
+                Ok(())
+            }
+            None => Err(Fault::too_deep()),
+        }
+    }
+
+    /// A value one level down.
+    #[inline]
+    fn below<T>(&mut self, read: impl FnOnce(&mut Self) -> Result<T, Fault>) -> Result<T, Fault> {
+        self.enter()?;
+        let value = read(self)?;
+        self.depth += 1;
+        Ok(value)
+    }
+
+    #[inline]
+    fn byte(&mut self) -> Result<u8, Fault> {
+        match self.rest.split_first() {
+            Some((byte, rest)) => {
+                self.rest = rest;
+                Ok(*byte)
+            }
+            None => Err(ends(1, 0)),
+        }
+    }
+
+    #[inline]
+    fn take(&mut self, len: usize) -> Result<&'de [u8], Fault> {
+        match self.rest.split_at_checked(len) {
+            Some((taken, rest)) => {
+                self.rest = rest;
+                Ok(taken)
+            }
+            None => Err(ends(len, self.rest.len())),
+        }
+    }
+
+    #[inline]
+    fn array<const N: usize>(&mut self) -> Result<[u8; N], Fault> {
+        match self.rest.split_first_chunk() {
+            Some((taken, rest)) => {
+                self.rest = rest;
+                Ok(*taken)
+            }
+            None => Err(ends(N, self.rest.len())),
+        }
+    }
+
+    /// A number of at most `bits` bits.
+    #[inline]
+    fn number(&mut self, bits: u32) -> Result<u64, Fault> {
+        match self.rest.split_first() {
+            Some((byte, rest)) if *byte < 0x80 => {
+                self.rest = rest;
+                Ok(u64::from(*byte))
+            }
+            _ => self.long(bits),
+        }
+    }
+
+    #[inline(never)]
+    fn long(&mut self, bits: u32) -> Result<u64, Fault> {
+        let mut number = 0_u64;
+        let mut shift = 0;
+        for (at, byte) in self.rest.iter().enumerate() {
+            let part = u64::from(byte & 0x7f);
+            let room = bits - shift;
+            if room < 7 && (part >> room) != 0 {
+                return Err(wide(bits));
+            }
+            number |= part << shift;
+            shift += 7;
+            if *byte < 0x80 {
+                self.rest = self.rest.get(at + 1..).unwrap_or_default();
+                return Ok(number);
+            }
+            if shift >= bits {
+                return Err(wide(bits));
+            }
+        }
+        Err(unended())
+    }
+
+    fn longest(&mut self) -> Result<u128, Fault> {
+        let mut number = 0_u128;
+        for shift in (0..128).step_by(7) {
+            let byte = self.byte()?;
+            let part = u128::from(byte & 0x7f);
+            if shift == 126 && byte > 0x03 {
+                return Err(wide(128));
+            }
+            number |= part << shift;
+            if byte < 0x80 {
+                return Ok(number);
+            }
+        }
+        Err(wide(128))
+    }
+
+    /// How many bytes or elements come.
+    #[inline]
+    fn len(&mut self) -> Result<usize, Fault> {
+        let len = self.number(64)?;
+        usize::try_from(len).map_err(|_| ends(usize::MAX, self.rest.len()))
+    }
+
+    #[inline]
+    fn bytes(&mut self) -> Result<&'de [u8], Fault> {
+        let len = self.len()?;
+        self.take(len)
+    }
+
+    #[inline]
+    fn text(&mut self) -> Result<&'de str, Fault> {
+        match std::str::from_utf8(self.bytes()?) {
+            Ok(text) => Ok(text),
+            Err(error) => Err(Fault::new(format!("a string is not UTF-8: {error}"))),
+        }
+    }
+}
+
+#[inline]
+fn unzigzag(number: u64) -> i64 {
+    (number >> 1).cast_signed() ^ -(number & 1).cast_signed()
+}
+
+#[cold]
+fn ends(expected: usize, left: usize) -> Fault {
+    Fault::new(format!("the bytes end: expected {expected} more, {left} are left"))
+}
+
+#[cold]
+fn unended() -> Fault {
+    Fault::new("the bytes end inside a number")
+}
+
+#[cold]
+fn wide(bits: u32) -> Fault {
+    Fault::new(format!("a number has more than {bits} bits"))
+}
+
+#[cold]
+fn refused(what: &str, found: u8) -> Fault {
+    Fault::new(format!("expected {what}, which is 0 or 1, found {found}"))
+}
+
+#[cold]
+fn untyped() -> Fault {
+    Fault::new(
+        "postcard does not say which type comes: untagged and flattened types, and values of any type, \
+         need a self-describing codec",
+    )
+}
+
+macro_rules! read {
+    ($($method:ident => $visit:ident, $read:expr;)*) => {
+        $(
+            #[inline]
+            fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+                let read: fn(&mut Reader<'de>) -> Result<_, Fault> = $read;
+                visitor.$visit(read(self)?)
+            }
+        )*
+    };
+}
+
+impl<'de> de::Deserializer<'de> for &mut Reader<'de> {
+    type Error = Fault;
+
+    // The casts keep what `number` has checked to fit.
+    read! {
+        deserialize_i8 => visit_i8, |reader| Ok(reader.byte()?.cast_signed());
+        deserialize_i16 => visit_i16, |reader| Ok(unzigzag(reader.number(16)?) as i16);
+        deserialize_i32 => visit_i32, |reader| Ok(unzigzag(reader.number(32)?) as i32);
+        deserialize_i64 => visit_i64, |reader| Ok(unzigzag(reader.number(64)?));
+        deserialize_i128 => visit_i128, |reader| {
+            let number = reader.longest()?;
+            Ok((number >> 1).cast_signed() ^ -(number & 1).cast_signed())
+        };
+        deserialize_u8 => visit_u8, |reader| reader.byte();
+        deserialize_u16 => visit_u16, |reader| Ok(reader.number(16)? as u16);
+        deserialize_u32 => visit_u32, |reader| Ok(reader.number(32)? as u32);
+        deserialize_u64 => visit_u64, |reader| reader.number(64);
+        deserialize_u128 => visit_u128, |reader| reader.longest();
+        deserialize_f32 => visit_f32, |reader| Ok(f32::from_le_bytes(reader.array()?));
+        deserialize_f64 => visit_f64, |reader| Ok(f64::from_le_bytes(reader.array()?));
+        deserialize_str => visit_borrowed_str, |reader| reader.text();
+        deserialize_string => visit_borrowed_str, |reader| reader.text();
+        deserialize_bytes => visit_borrowed_bytes, |reader| reader.bytes();
+        deserialize_byte_buf => visit_borrowed_bytes, |reader| reader.bytes();
+        deserialize_bool => visit_bool, |reader| match reader.byte()? {
+            0 => Ok(false),
+            1 => Ok(true),
+            found => Err(refused("a bool", found)),
+        };
+        deserialize_char => visit_char, |reader| {
+            let text = reader.text()?;
+            let mut letters = text.chars();
+            match (letters.next(), letters.next()) {
+                (Some(letter), None) => Ok(letter),
+                _ => Err(Fault::new(format!("expected one character, found {} bytes of text", text.len()))),
+            }
+        };
+    }
+
+    fn deserialize_any<V: Visitor<'de>>(self, _visitor: V) -> Result<V::Value, Fault> {
+        Err(untyped())
+    }
+
+    fn deserialize_ignored_any<V: Visitor<'de>>(self, _visitor: V) -> Result<V::Value, Fault> {
+        Err(untyped())
+    }
+
+    fn deserialize_identifier<V: Visitor<'de>>(self, _visitor: V) -> Result<V::Value, Fault> {
+        Err(untyped())
+    }
+
+    #[inline]
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+        match self.byte()? {
+            0 => visitor.visit_none(),
+            1 => self.below(|reader| visitor.visit_some(reader)),
+            found => Err(refused("whether a value is there", found)),
+        }
+    }
+
+    #[inline]
+    fn deserialize_unit<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+        visitor.visit_unit()
+    }
+
+    #[inline]
+    fn deserialize_unit_struct<V: Visitor<'de>>(
+        self,
+        _name: &'static str,
+        visitor: V,
+    ) -> Result<V::Value, Fault> {
+        visitor.visit_unit()
+    }
+
+    #[inline]
+    fn deserialize_newtype_struct<V: Visitor<'de>>(
+        self,
+        _name: &'static str,
+        visitor: V,
+    ) -> Result<V::Value, Fault> {
+        visitor.visit_newtype_struct(self)
+    }
+
+    #[inline]
+    fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+        let len = self.len()?;
+        self.below(|reader| {
+            let mut elements = Elements { reader, left: len };
+            let value = visitor.visit_seq(&mut elements)?;
+            elements.end(value)
+        })
+    }
+
+    #[inline]
+    fn deserialize_tuple<V: Visitor<'de>>(self, len: usize, visitor: V) -> Result<V::Value, Fault> {
+        self.below(|reader| visitor.visit_seq(Fields { reader, left: len }))
+    }
+
+    #[inline]
+    fn deserialize_tuple_struct<V: Visitor<'de>>(
+        self,
+        _name: &'static str,
+        len: usize,
+        visitor: V,
+    ) -> Result<V::Value, Fault> {
+        self.deserialize_tuple(len, visitor)
+    }
+
+    #[inline]
+    fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+        let len = self.len()?;
+        self.below(|reader| {
+            let mut entries = Elements { reader, left: len };
+            let value = visitor.visit_map(&mut entries)?;
+            entries.end(value)
+        })
+    }
+
+    #[inline]
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        _name: &'static str,
+        fields: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Fault> {
+        self.deserialize_tuple(fields.len(), visitor)
+    }
+
+    #[inline]
+    fn deserialize_enum<V: Visitor<'de>>(
+        self,
+        _name: &'static str,
+        _variants: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Fault> {
+        visitor.visit_enum(Variant(self))
+    }
+
+    #[inline]
+    fn is_human_readable(&self) -> bool {
+        false
+    }
+}
+
+/// The fields of a struct or tuple, whose number the type knows.
+struct Fields<'a, 'de> {
+    reader: &'a mut Reader<'de>,
+    left: usize,
+}
+
+impl<'de> de::SeqAccess<'de> for Fields<'_, 'de> {
+    type Error = Fault;
+
+    #[inline]
+    fn next_element_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<Option<S::Value>, Fault> {
+        let Some(left) = self.left.checked_sub(1) else { return Ok(None) };
+        self.left = left;
+        seed.deserialize(&mut *self.reader).map(Some)
+    }
+
+    #[inline]
+    fn size_hint(&self) -> Option<usize> {
+        Some(self.left)
+    }
+}
+
+/// The elements of a list or the entries of a map, whose number the peer claims.
+struct Elements<'a, 'de> {
+    reader: &'a mut Reader<'de>,
+    left: usize,
+}
+
+impl<'de> Elements<'_, 'de> {
+    /// Reads one more with `read`, unless that was all.
+    #[inline]
+    fn next<T>(
+        &mut self,
+        read: impl FnOnce(&mut Reader<'de>) -> Result<T, Fault>,
+    ) -> Result<Option<T>, Fault> {
+        let Some(left) = self.left.checked_sub(1) else { return Ok(None) };
+        self.left = left;
+        let before = self.reader.rest.len();
+        let value = read(self.reader)?;
+        if self.reader.rest.len() == before {
+            let Some(empty) = self.reader.empty.checked_sub(1) else { return Err(hollow()) };
+            self.reader.empty = empty;
+        }
+        Ok(Some(value))
+    }
+
+    #[inline]
+    fn hint(&self) -> usize {
+        // An element may be larger in memory than on the wire, but hardly more than eight times.
+        self.left.min(self.reader.rest.len()).min(RESERVED_AT_ONCE.max(self.reader.rest.len() / 8))
+    }
+
+    #[inline]
+    fn end<T>(self, value: T) -> Result<T, Fault> {
+        match self.left {
+            0 => Ok(value),
+            left => Err(Fault::new(format!("{left} elements more than the type takes"))),
+        }
+    }
+}
+
+#[cold]
+fn hollow() -> Fault {
+    Fault::new(format!("more than {EMPTY_MAX} elements without a byte of their own"))
+}
+
+impl<'de> de::SeqAccess<'de> for &mut Elements<'_, 'de> {
+    type Error = Fault;
+
+    #[inline]
+    fn next_element_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<Option<S::Value>, Fault> {
+        self.next(|reader| seed.deserialize(reader))
+    }
+
+    #[inline]
+    fn size_hint(&self) -> Option<usize> {
+        Some(self.hint())
+    }
+}
+
+impl<'de> de::MapAccess<'de> for &mut Elements<'_, 'de> {
+    type Error = Fault;
+
+    #[inline]
+    fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, Fault> {
+        self.next(|reader| seed.deserialize(reader))
+    }
+
+    #[inline]
+    fn next_value_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<S::Value, Fault> {
+        seed.deserialize(&mut *self.reader)
+    }
+
+    #[inline]
+    fn size_hint(&self) -> Option<usize> {
+        Some(self.hint())
+    }
+}
+
+/// A variant: its place among the enum's, then its content.
+struct Variant<'a, 'de>(&'a mut Reader<'de>);
+
+impl<'a, 'de> de::EnumAccess<'de> for Variant<'a, 'de> {
+    type Error = Fault;
+    type Variant = Self;
+
+    #[inline]
+    fn variant_seed<S: DeserializeSeed<'de>>(self, seed: S) -> Result<(S::Value, Self), Fault> {
+        let index = self.0.number(32)? as u32;
+        let value = seed.deserialize(IntoDeserializer::<Fault>::into_deserializer(index))?;
+        Ok((value, self))
+    }
+}
+
+impl<'de> de::VariantAccess<'de> for Variant<'_, 'de> {
+    type Error = Fault;
+
+    #[inline]
+    fn unit_variant(self) -> Result<(), Fault> {
+        Ok(())
+    }
+
+    #[inline]
+    fn newtype_variant_seed<S: DeserializeSeed<'de>>(self, seed: S) -> Result<S::Value, Fault> {
+        self.0.below(|reader| seed.deserialize(reader))
+    }
+
+    #[inline]
+    fn tuple_variant<V: Visitor<'de>>(self, len: usize, visitor: V) -> Result<V::Value, Fault> {
+        de::Deserializer::deserialize_tuple(self.0, len, visitor)
+    }
+
+    #[inline]
+    fn struct_variant<V: Visitor<'de>>(
+        self,
+        fields: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Fault> {
+        de::Deserializer::deserialize_tuple(self.0, fields.len(), visitor)
+    }
+}
