@@ -8,6 +8,8 @@ import (
 	"log"
 	"reflect"
 	"time"
+
+	"ferrywire.test/benches/support"
 )
 
 // Args is the textbook's argument.
@@ -39,19 +41,19 @@ func code() {
 		"bytes":    loopsOf(bytes.Repeat([]byte{0x5a}, 64<<10)),
 	}
 	fmt.Println("ready")
-	orders(func(words []string) string {
+	support.Orders(func(words []string) string {
 		loops := values[words[1]]
 		if words[0] == "bytes" {
 			return hex.EncodeToString(loops.first) + " " + hex.EncodeToString(loops.value)
 		}
 		batch, verify := loops.operations[words[2]]()
-		length := time.Duration(number(words[3])) * time.Millisecond
-		before, start, count := cpu(), time.Now(), 0
+		length := time.Duration(support.Number(words[3])) * time.Millisecond
+		before, start, count := support.CPU(), time.Now(), 0
 		for time.Since(start) < length {
 			batch(loops.batch)
 			count += loops.batch
 		}
-		used := cpu() - before
+		used := support.CPU() - before
 		verify()
 		return fmt.Sprint(count, used)
 	})

@@ -1,49 +1,24 @@
-// Go's side of the benchmarks: a net/rpc server, a net/rpc client, and a loop around encoding/gob.
-//
-// Orders come as lines on standard input, answers go as lines to standard output; the end of the input
-// ends the process. The Rust side in benches/src/peer takes the same orders.
+// Go's own side of the benchmarks: net/rpc with either codec as a peer, and a loop around encoding/gob.
 package main
 
 import (
-	"bufio"
-	"fmt"
 	"log"
 	"os"
-	"strings"
-	"syscall"
+
+	"ferrywire.test/benches/support"
 )
 
 func main() {
 	log.SetFlags(0)
+	variant, command := support.Words()
 	switch {
-	case len(os.Args) == 2 && os.Args[1] == "server":
-		serve()
-	case len(os.Args) == 3 && os.Args[1] == "client":
-		call(os.Args[2])
-	case len(os.Args) == 2 && os.Args[1] == "gob":
+	case len(variant) == 1 && variant[0] == "gob":
+		support.Run(gobPeer(), command)
+	case len(variant) == 1 && variant[0] == "json":
+		support.Run(jsonPeer(), command)
+	case len(variant) == 1 && variant[0] == "encoding-gob":
 		code()
 	default:
-		log.Fatal("usage: go-netrpc server | client ADDRESS | gob")
+		log.Fatalf("usage: peer-go-netrpc (gob | json) COMMAND | encoding-gob; found %v", os.Args[1:])
 	}
-}
-
-// orders calls answer with the words of every line, and prints what it returns.
-func orders(answer func(words []string) string) {
-	lines := bufio.NewReader(os.Stdin)
-	for {
-		line, err := lines.ReadString('\n')
-		if err != nil {
-			return
-		}
-		fmt.Println(answer(strings.Fields(line)))
-	}
-}
-
-// cpu is what this process has used so far, user and system, in nanoseconds.
-func cpu() int64 {
-	var usage syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err != nil {
-		log.Fatal(err)
-	}
-	return usage.Utime.Nano() + usage.Stime.Nano()
 }
