@@ -9,11 +9,31 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::Result;
 
+#[cfg(not(feature = "json"))]
+mod absent;
+mod cursor;
+mod fault;
 mod gob;
+#[cfg(feature = "json")]
+mod json;
+#[cfg(feature = "protobuf")]
+mod message;
+mod msgpack;
 mod postcard;
+mod protobuf;
+mod raw;
 
+#[cfg(not(feature = "json"))]
+pub use absent::Json;
 pub use gob::Gob;
+#[cfg(feature = "json")]
+pub use json::Json;
+#[cfg(feature = "protobuf")]
+pub use message::Protobuf;
+pub use msgpack::MessagePack;
 pub use postcard::Postcard;
+pub use protobuf::Proto;
+pub use raw::Raw;
 
 /// The type definitions that a peer has sent on one connection.
 pub type Types = ferrywire_gob::Types;
@@ -50,22 +70,110 @@ pub trait Codec {
     fn decode<'b, T: Deserialize<'b>>(bytes: &'b [u8], types: Option<&Arc<Types>>) -> Result<T>;
 }
 
+/// How deep values nest in every codec but gob, read or written: a struct, a tuple, a list, a map, a variant with
+/// content and a `Some` are a level each. That deep fits a small stack.
+const DEPTH_MAX: u32 = 64;
+
 /// Which codec a body is in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+///
+/// A program may be built without some; their formats are known all the same, and their bodies an error that
+/// names the missing feature.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Format {
     /// The [postcard](https://postcard.jamesmunns.com/wire-format) wire format.
+    #[default]
     Postcard,
     /// Go's `encoding/gob`.
     Gob,
+    /// JSON.
+    Json,
+    /// [MessagePack](https://msgpack.org).
+    MessagePack,
+    /// [Protocol Buffers](https://protobuf.dev).
+    Protobuf,
+    /// Bytes as they stand.
+    Raw,
 }
 
 impl Format {
-    /// The codec's name.
+    /// All that there are, in the order of their ids.
+    pub const ALL: [Self; 6] =
+        [Self::Postcard, Self::Gob, Self::Json, Self::MessagePack, Self::Protobuf, Self::Raw];
+
+    /// The number by which the native protocol knows the codec. It never changes.
+    #[inline]
+    pub fn id(self) -> u8 {
+        match self {
+            Format::Postcard => 0,
+            Format::Gob => 1,
+            Format::Json => 2,
+            Format::MessagePack => 3,
+            Format::Protobuf => 4,
+            Format::Raw => 5,
+        }
+    }
+
+    /// The codec of that [`id`](Self::id).
+    #[inline]
+    pub fn from_id(id: u8) -> Option<Self> {
+        match id {
+            0 => Some(Format::Postcard),
+            1 => Some(Format::Gob),
+            2 => Some(Format::Json),
+            3 => Some(Format::MessagePack),
+            4 => Some(Format::Protobuf),
+            5 => Some(Format::Raw),
+            _ => None,
+        }
+    }
+
+    /// The codec's name, in lower case.
     pub fn name(self) -> &'static str {
         match self {
             Format::Postcard => Postcard::NAME,
             Format::Gob => Gob::NAME,
+            Format::Json => Json::NAME,
+            Format::MessagePack => MessagePack::NAME,
+            Format::Protobuf => Proto::NAME,
+            Format::Raw => Raw::NAME,
+        }
+    }
+
+    /// The codec of that [`name`](Self::name).
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|format| format.name() == name)
+    }
+
+    /// What HTTP and others call it.
+    pub fn content_type(self) -> &'static str {
+        match self {
+            Format::Postcard => "application/vnd.ferrywire.postcard",
+            Format::Gob => "application/vnd.ferrywire.gob",
+            Format::Json => "application/json",
+            Format::MessagePack => "application/msgpack",
+            Format::Protobuf => "application/x-protobuf",
+            Format::Raw => "application/octet-stream",
+        }
+    }
+
+    /// The codec of that content type, by any of the names that are in use, whatever its parameters.
+    pub fn from_content_type(content_type: &str) -> Option<Self> {
+        let name = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+        match name.as_str() {
+            "application/vnd.msgpack" | "application/x-msgpack" => Some(Format::MessagePack),
+            "application/protobuf" => Some(Format::Protobuf),
+            "application/x-gob" => Some(Format::Gob),
+            name => Self::ALL.into_iter().find(|format| format.content_type() == name),
+        }
+    }
+
+    /// Whether a body says what it holds, so that reader and writer may differ in the order of fields and in
+    /// fields that one of them lacks. Where it does not, their [schemas](Shape::schema_text) must be the same.
+    pub fn is_self_describing(self) -> bool {
+        match self {
+            Format::Gob | Format::Json | Format::MessagePack => true,
+            Format::Postcard | Format::Protobuf | Format::Raw => false,
         }
     }
 
@@ -80,6 +188,10 @@ impl Format {
         match self {
             Format::Postcard => Postcard::encode(value, shape, out),
             Format::Gob => Gob::encode(value, shape, out),
+            Format::Json => Json::encode(value, shape, out),
+            Format::MessagePack => MessagePack::encode(value, shape, out),
+            Format::Protobuf => Proto::encode(value, shape, out),
+            Format::Raw => Raw::encode(value, shape, out),
         }
     }
 
@@ -89,6 +201,10 @@ impl Format {
         match self {
             Format::Postcard => Postcard::decode(bytes, types),
             Format::Gob => Gob::decode(bytes, types),
+            Format::Json => Json::decode(bytes, types),
+            Format::MessagePack => MessagePack::decode(bytes, types),
+            Format::Protobuf => Proto::decode(bytes, types),
+            Format::Raw => Raw::decode(bytes, types),
         }
     }
 }

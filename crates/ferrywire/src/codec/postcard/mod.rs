@@ -3,26 +3,23 @@
 //! The format is that of the crate of that name, byte for byte. It is read and written here, because foreign
 //! bytes must not nest without bound, claim elements that take no bytes, or reserve what they do not bring.
 
-use std::borrow::Cow;
-use std::fmt;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::fault::Fault;
 use super::{Codec, Preamble, Shape, Types};
-use crate::error::{Code, Error, Phase, Result};
+use crate::error::Result;
 
 mod read;
 mod write;
 
 /// The [postcard](https://postcard.jamesmunns.com/wire-format) wire format.
 ///
-/// Values nest at most 64 deep, where every struct, tuple, list, map, variant with content and `Some` counts.
+/// Compact, and without a word about types: reader and writer must agree on them to the letter. A field that
+/// `skip_serializing_if` leaves out, an untagged or a flattened type cannot be carried.
 #[derive(Clone, Copy, Debug)]
 pub struct Postcard;
-
-/// How deep values nest, read or written; that deep fits a small stack.
-const DEPTH_MAX: u32 = 64;
 
 impl Codec for Postcard {
     const NAME: &'static str = "postcard";
@@ -38,7 +35,7 @@ impl Codec for Postcard {
             Ok(()) => Ok(None),
             Err(fault) => {
                 out.truncate(start);
-                Err(unwritable(fault))
+                Err(fault.in_value())
             }
         }
     }
@@ -48,64 +45,10 @@ impl Codec for Postcard {
         let mut reader = read::Reader::new(bytes);
         match T::deserialize(&mut reader) {
             Ok(value) if reader.left() == 0 => Ok(value),
-            Ok(_) => Err(unreadable(trailing(reader.left()), bytes.len(), reader.left())),
-            Err(fault) => Err(unreadable(fault, bytes.len(), reader.left())),
+            Ok(_) => Err(Fault::trailing(reader.left()).in_body(Self::NAME, bytes.len(), reader.left())),
+            Err(fault) => Err(fault.in_body(Self::NAME, bytes.len(), reader.left())),
         }
     }
-}
-
-/// Why a value could not be read or written. One word, so that results stay in registers.
-#[derive(Debug)]
-struct Fault(Box<Cow<'static, str>>);
-
-impl Fault {
-    #[cold]
-    fn new(text: impl Into<Cow<'static, str>>) -> Self {
-        Self(Box::new(text.into()))
-    }
-
-    #[cold]
-    fn too_deep() -> Self {
-        Self::new(format!("values nest deeper than {DEPTH_MAX}"))
-    }
-}
-
-impl fmt::Display for Fault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl std::error::Error for Fault {}
-
-impl serde::ser::Error for Fault {
-    #[cold]
-    fn custom<M: fmt::Display>(message: M) -> Self {
-        Self::new(message.to_string())
-    }
-}
-
-impl serde::de::Error for Fault {
-    #[cold]
-    fn custom<M: fmt::Display>(message: M) -> Self {
-        Self::new(message.to_string())
-    }
-}
-
-#[cold]
-fn trailing(left: usize) -> Fault {
-    Fault::new(format!("{left} bytes are left behind the value"))
-}
-
-#[cold]
-fn unwritable(fault: Fault) -> Error {
-    Error::new(Code::InvalidArgument, fault.0.into_owned())
-}
-
-#[cold]
-fn unreadable(fault: Fault, len: usize, left: usize) -> Error {
-    let text = format!("{fault}, at byte {} of {len} of a postcard body", len - left);
-    Error::new(Code::InvalidArgument, text).in_phase(Phase::Decode)
 }
 
 #[cfg(test)]

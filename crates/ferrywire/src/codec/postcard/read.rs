@@ -7,13 +7,12 @@
 
 use serde::de::{self, DeserializeSeed, IntoDeserializer, Visitor};
 
-use super::{DEPTH_MAX, Fault};
+use super::super::cursor::Cursor;
+use super::super::fault::Fault;
 
 /// What has not been read yet.
 pub(super) struct Reader<'de> {
-    rest: &'de [u8],
-    /// How many levels are left below.
-    depth: u32,
+    cursor: Cursor<'de>,
     /// How many elements without a byte of their own are still believed.
     empty: u32,
 }
@@ -21,80 +20,33 @@ pub(super) struct Reader<'de> {
 /// The elements of one body that may come without a byte of their own, such as those of a `Vec<()>`.
 const EMPTY_MAX: u32 = 65_536;
 
-/// A list of up to so many elements gets its room at once.
-const RESERVED_AT_ONCE: usize = 1024;
-
 impl<'de> Reader<'de> {
     #[inline]
     pub(super) fn new(bytes: &'de [u8]) -> Self {
-        Self { rest: bytes, depth: DEPTH_MAX, empty: EMPTY_MAX }
+        Self { cursor: Cursor::new(bytes), empty: EMPTY_MAX }
     }
 
     /// How many bytes have not been read.
     #[inline]
     pub(super) fn left(&self) -> usize {
-        self.rest.len()
-    }
-
-    #[inline]
-    fn enter(&mut self) -> Result<(), Fault> {
-        match self.depth.checked_sub(1) {
-            Some(depth) => {
-                self.depth = depth;
-                Ok(())
-            }
-            None => Err(Fault::too_deep()),
-        }
+        self.cursor.rest.len()
     }
 
     /// A value one level down.
     #[inline]
     fn below<T>(&mut self, read: impl FnOnce(&mut Self) -> Result<T, Fault>) -> Result<T, Fault> {
-        self.enter()?;
+        self.cursor.depth.enter()?;
         let value = read(self)?;
-        self.depth += 1;
+        self.cursor.depth.leave();
         Ok(value)
-    }
-
-    #[inline]
-    fn byte(&mut self) -> Result<u8, Fault> {
-        match self.rest.split_first() {
-            Some((byte, rest)) => {
-                self.rest = rest;
-                Ok(*byte)
-            }
-            None => Err(ends(1, 0)),
-        }
-    }
-
-    #[inline]
-    fn take(&mut self, len: usize) -> Result<&'de [u8], Fault> {
-        match self.rest.split_at_checked(len) {
-            Some((taken, rest)) => {
-                self.rest = rest;
-                Ok(taken)
-            }
-            None => Err(ends(len, self.rest.len())),
-        }
-    }
-
-    #[inline]
-    fn array<const N: usize>(&mut self) -> Result<[u8; N], Fault> {
-        match self.rest.split_first_chunk() {
-            Some((taken, rest)) => {
-                self.rest = rest;
-                Ok(*taken)
-            }
-            None => Err(ends(N, self.rest.len())),
-        }
     }
 
     /// A number of at most `bits` bits.
     #[inline]
     fn number(&mut self, bits: u32) -> Result<u64, Fault> {
-        match self.rest.split_first() {
+        match self.cursor.rest.split_first() {
             Some((byte, rest)) if *byte < 0x80 => {
-                self.rest = rest;
+                self.cursor.rest = rest;
                 Ok(u64::from(*byte))
             }
             _ => self.long(bits),
@@ -105,7 +57,7 @@ impl<'de> Reader<'de> {
     fn long(&mut self, bits: u32) -> Result<u64, Fault> {
         let mut number = 0_u64;
         let mut shift = 0;
-        for (at, byte) in self.rest.iter().enumerate() {
+        for (at, byte) in self.cursor.rest.iter().enumerate() {
             let part = u64::from(byte & 0x7f);
             let room = bits - shift;
             if room < 7 && (part >> room) != 0 {
@@ -114,7 +66,7 @@ impl<'de> Reader<'de> {
             number |= part << shift;
             shift += 7;
             if *byte < 0x80 {
-                self.rest = self.rest.get(at + 1..).unwrap_or_default();
+                self.cursor.rest = self.cursor.rest.get(at + 1..).unwrap_or_default();
                 return Ok(number);
             }
             if shift >= bits {
@@ -127,7 +79,7 @@ impl<'de> Reader<'de> {
     fn longest(&mut self) -> Result<u128, Fault> {
         let mut number = 0_u128;
         for shift in (0..128).step_by(7) {
-            let byte = self.byte()?;
+            let byte = self.cursor.byte()?;
             let part = u128::from(byte & 0x7f);
             if shift == 126 && byte > 0x03 {
                 return Err(wide(128));
@@ -144,32 +96,25 @@ impl<'de> Reader<'de> {
     #[inline]
     fn len(&mut self) -> Result<usize, Fault> {
         let len = self.number(64)?;
-        usize::try_from(len).map_err(|_| ends(usize::MAX, self.rest.len()))
+        usize::try_from(len).map_err(|_| Fault::ends(usize::MAX, self.cursor.rest.len()))
     }
 
     #[inline]
     fn bytes(&mut self) -> Result<&'de [u8], Fault> {
         let len = self.len()?;
-        self.take(len)
+        self.cursor.take(len)
     }
 
     #[inline]
     fn text(&mut self) -> Result<&'de str, Fault> {
-        match std::str::from_utf8(self.bytes()?) {
-            Ok(text) => Ok(text),
-            Err(error) => Err(Fault::new(format!("a string is not UTF-8: {error}"))),
-        }
+        let len = self.len()?;
+        self.cursor.text(len)
     }
 }
 
 #[inline]
 fn unzigzag(number: u64) -> i64 {
     (number >> 1).cast_signed() ^ -(number & 1).cast_signed()
-}
-
-#[cold]
-fn ends(expected: usize, left: usize) -> Fault {
-    Fault::new(format!("the bytes end: expected {expected} more, {left} are left"))
 }
 
 #[cold]
@@ -212,7 +157,7 @@ impl<'de> de::Deserializer<'de> for &mut Reader<'de> {
 
     // The casts keep what `number` has checked to fit.
     read! {
-        deserialize_i8 => visit_i8, |reader| Ok(reader.byte()?.cast_signed());
+        deserialize_i8 => visit_i8, |reader| Ok(reader.cursor.byte()?.cast_signed());
         deserialize_i16 => visit_i16, |reader| Ok(unzigzag(reader.number(16)?) as i16);
         deserialize_i32 => visit_i32, |reader| Ok(unzigzag(reader.number(32)?) as i32);
         deserialize_i64 => visit_i64, |reader| Ok(unzigzag(reader.number(64)?));
@@ -220,18 +165,18 @@ impl<'de> de::Deserializer<'de> for &mut Reader<'de> {
             let number = reader.longest()?;
             Ok((number >> 1).cast_signed() ^ -(number & 1).cast_signed())
         };
-        deserialize_u8 => visit_u8, |reader| reader.byte();
+        deserialize_u8 => visit_u8, |reader| reader.cursor.byte();
         deserialize_u16 => visit_u16, |reader| Ok(reader.number(16)? as u16);
         deserialize_u32 => visit_u32, |reader| Ok(reader.number(32)? as u32);
         deserialize_u64 => visit_u64, |reader| reader.number(64);
         deserialize_u128 => visit_u128, |reader| reader.longest();
-        deserialize_f32 => visit_f32, |reader| Ok(f32::from_le_bytes(reader.array()?));
-        deserialize_f64 => visit_f64, |reader| Ok(f64::from_le_bytes(reader.array()?));
+        deserialize_f32 => visit_f32, |reader| Ok(f32::from_le_bytes(reader.cursor.array()?));
+        deserialize_f64 => visit_f64, |reader| Ok(f64::from_le_bytes(reader.cursor.array()?));
         deserialize_str => visit_borrowed_str, |reader| reader.text();
         deserialize_string => visit_borrowed_str, |reader| reader.text();
         deserialize_bytes => visit_borrowed_bytes, |reader| reader.bytes();
         deserialize_byte_buf => visit_borrowed_bytes, |reader| reader.bytes();
-        deserialize_bool => visit_bool, |reader| match reader.byte()? {
+        deserialize_bool => visit_bool, |reader| match reader.cursor.byte()? {
             0 => Ok(false),
             1 => Ok(true),
             found => Err(refused("a bool", found)),
@@ -260,7 +205,7 @@ impl<'de> de::Deserializer<'de> for &mut Reader<'de> {
 
     #[inline]
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
-        match self.byte()? {
+        match self.cursor.byte()? {
             0 => visitor.visit_none(),
             1 => self.below(|reader| visitor.visit_some(reader)),
             found => Err(refused("whether a value is there", found)),
@@ -388,9 +333,9 @@ impl<'de> Elements<'_, 'de> {
     ) -> Result<Option<T>, Fault> {
         let Some(left) = self.left.checked_sub(1) else { return Ok(None) };
         self.left = left;
-        let before = self.reader.rest.len();
+        let before = self.reader.cursor.rest.len();
         let value = read(self.reader)?;
-        if self.reader.rest.len() == before {
+        if self.reader.cursor.rest.len() == before {
             let Some(empty) = self.reader.empty.checked_sub(1) else { return Err(hollow()) };
             self.reader.empty = empty;
         }
@@ -399,15 +344,14 @@ impl<'de> Elements<'_, 'de> {
 
     #[inline]
     fn hint(&self) -> usize {
-        // An element may be larger in memory than on the wire, but hardly more than eight times.
-        self.left.min(self.reader.rest.len()).min(RESERVED_AT_ONCE.max(self.reader.rest.len() / 8))
+        self.reader.cursor.room_for(self.left)
     }
 
     #[inline]
     fn end<T>(self, value: T) -> Result<T, Fault> {
         match self.left {
             0 => Ok(value),
-            left => Err(Fault::new(format!("{left} elements more than the type takes"))),
+            left => Err(Fault::too_many(left)),
         }
     }
 }

@@ -4,35 +4,19 @@ use std::fmt::{self, Write as _};
 
 use serde::ser::{self, Serialize};
 
-use super::{DEPTH_MAX, Fault};
+use super::super::cursor::Depth;
+use super::super::fault::Fault;
 
 /// Appends one value.
 pub(super) struct Writer<'o> {
     out: &'o mut Vec<u8>,
-    /// How many levels are left below.
-    depth: u32,
+    depth: Depth,
 }
 
 impl<'o> Writer<'o> {
     #[inline]
     pub(super) fn new(out: &'o mut Vec<u8>) -> Self {
-        Self { out, depth: DEPTH_MAX }
-    }
-
-    #[inline]
-    fn enter(&mut self) -> Result<(), Fault> {
-        match self.depth.checked_sub(1) {
-            Some(depth) => {
-                self.depth = depth;
-                Ok(())
-            }
-            None => Err(Fault::too_deep()),
-        }
-    }
-
-    #[inline]
-    fn leave(&mut self) {
-        self.depth += 1;
+        Self { out, depth: Depth::whole() }
     }
 
     #[inline]
@@ -79,7 +63,7 @@ impl<'o> Writer<'o> {
         let Some(len) = len else {
             return Err(Fault::new("a list or map of unknown length has no postcard form: collect it first"));
         };
-        self.enter()?;
+        self.depth.enter()?;
         self.put_number(len as u64);
         Ok(())
     }
@@ -150,9 +134,9 @@ impl<'a, 'o> ser::Serializer for &'a mut Writer<'o> {
     #[inline]
     fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<(), Fault> {
         self.out.push(1);
-        self.enter()?;
+        self.depth.enter()?;
         value.serialize(&mut *self)?;
-        self.leave();
+        self.depth.leave();
         Ok(())
     }
 
@@ -195,9 +179,9 @@ impl<'a, 'o> ser::Serializer for &'a mut Writer<'o> {
         value: &T,
     ) -> Result<(), Fault> {
         self.put_number(u64::from(index));
-        self.enter()?;
+        self.depth.enter()?;
         value.serialize(&mut *self)?;
-        self.leave();
+        self.depth.leave();
         Ok(())
     }
 
@@ -209,7 +193,7 @@ impl<'a, 'o> ser::Serializer for &'a mut Writer<'o> {
 
     #[inline]
     fn serialize_tuple(self, _len: usize) -> Result<Level<'a, 'o>, Fault> {
-        self.enter()?;
+        self.depth.enter()?;
         Ok(Level(self))
     }
 
@@ -294,7 +278,7 @@ impl Level<'_, '_> {
 
     #[inline]
     fn close(self) {
-        self.0.leave();
+        self.0.depth.leave();
     }
 }
 
@@ -380,7 +364,7 @@ impl Counted<'_, '_> {
 
     #[inline]
     fn close(self) -> Result<(), Fault> {
-        self.writer.leave();
+        self.writer.depth.leave();
         match self.left {
             0 => Ok(()),
             left => Err(Fault::new(format!("a list or map has {left} elements fewer than it announced"))),

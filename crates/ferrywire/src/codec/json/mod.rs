@@ -1,0 +1,94 @@
+//! JSON as a codec: serde_json, held to our bounds, with bytes as Go's `encoding/json` has them.
+
+use std::cell::Cell;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Codec, DEPTH_MAX, Preamble, Shape, Types};
+use crate::error::{Code, Error, Phase, Result};
+
+mod read;
+mod write;
+
+/// JSON.
+///
+/// Bytes (`serde_bytes`, `bytes::Bytes`) are a string of standard base64 with padding, as Go writes a
+/// `[]byte`; lists of numbers and `null` are read as bytes too, and such strings where a list of numbers is
+/// expected. A float that is not finite is an error, for JSON has no word for it. `Some(None)` arrives as
+/// `None`.
+#[derive(Clone, Copy, Debug)]
+pub struct Json;
+
+impl Codec for Json {
+    const NAME: &'static str = "json";
+
+    fn encode<T: Serialize + ?Sized>(
+        value: &T,
+        _shape: &Shape,
+        out: &mut Vec<u8>,
+    ) -> Result<Option<&'static Preamble>> {
+        let start = out.len();
+        let depth = Depth::whole();
+        let written = {
+            let mut writer = serde_json::Serializer::new(&mut *out);
+            value.serialize(write::Bounded { inner: &mut writer, depth: &depth })
+        };
+        match written {
+            Ok(()) => Ok(None),
+            Err(source) => {
+                out.truncate(start);
+                Err(Error::new(Code::InvalidArgument, source.to_string()))
+            }
+        }
+    }
+
+    fn decode<'b, T: Deserialize<'b>>(bytes: &'b [u8], _types: Option<&Arc<Types>>) -> Result<T> {
+        let depth = Depth::whole();
+        let mut reader = serde_json::Deserializer::from_slice(bytes);
+        T::deserialize(read::Bounded { inner: &mut reader, depth: &depth })
+            .and_then(|value| reader.end().map(|()| value))
+            .map_err(|source| {
+                let text = format!("{source} of a json body of {} bytes", bytes.len());
+                Error::new(Code::InvalidArgument, text).in_phase(Phase::Decode).caused_by(source)
+            })
+    }
+}
+
+/// How many levels are left below. Shared by what reads or writes the parts of one value.
+struct Depth(Cell<u32>);
+
+impl Depth {
+    fn whole() -> Self {
+        Self(Cell::new(DEPTH_MAX))
+    }
+
+    /// Does something one level down.
+    #[inline]
+    fn below<T, E>(
+        &self,
+        work: impl FnOnce() -> Result<T, E>,
+        refuse: impl FnOnce(String) -> E,
+    ) -> Result<T, E> {
+        self.enter(refuse)?;
+        let value = work()?;
+        self.leave();
+        Ok(value)
+    }
+
+    #[inline]
+    fn enter<E>(&self, refuse: impl FnOnce(String) -> E) -> Result<(), E> {
+        match self.0.get().checked_sub(1) {
+            Some(left) => {
+                self.0.set(left);
+                Ok(())
+            }
+            None => Err(refuse(format!("values nest deeper than {DEPTH_MAX}"))),
+        }
+    }
+
+    #[inline]
+    fn leave(&self) {
+        self.0.set(self.0.get() + 1);
+    }
+}

@@ -1,0 +1,458 @@
+//! Bytes as they stand, for values that are nothing but bytes: no codec at all, and messages encoded elsewhere.
+
+#![deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
+
+use std::sync::Arc;
+
+use serde::de::value::SeqDeserializer;
+use serde::de::{self, Visitor};
+use serde::ser::{self, Impossible};
+use serde::{Deserialize, Serialize};
+
+use super::fault::Fault;
+use super::{Codec, Preamble, Shape, Types};
+use crate::error::Result;
+
+/// The bytes themselves, without a length or a mark.
+///
+/// Carries a value that is bytes or text as a whole (`Vec<u8>`, `serde_bytes`, `bytes::Bytes`, `String`, and
+/// newtypes of such), and nothing at all: `()` and structs without fields are zero bytes. Every other value is
+/// an error.
+#[derive(Clone, Copy, Debug)]
+pub struct Raw;
+
+impl Codec for Raw {
+    const NAME: &'static str = "raw";
+
+    #[inline]
+    fn encode<T: Serialize + ?Sized>(
+        value: &T,
+        _shape: &Shape,
+        out: &mut Vec<u8>,
+    ) -> Result<Option<&'static Preamble>> {
+        encode(Content::Anything, value, out)
+    }
+
+    #[inline]
+    fn decode<'b, T: Deserialize<'b>>(bytes: &'b [u8], _types: Option<&Arc<Types>>) -> Result<T> {
+        decode(Content::Anything, Self::NAME, bytes)
+    }
+}
+
+/// What the bytes are.
+#[derive(Clone, Copy)]
+pub(super) enum Content {
+    /// Bytes or text.
+    Anything,
+    /// A protobuf message.
+    #[allow(dead_code, reason = "protobuf is a feature")]
+    Message,
+}
+
+impl Content {
+    #[cold]
+    fn refuse(self, kind: &str) -> Fault {
+        Fault::new(match self {
+            Self::Anything => {
+                format!("a raw body is bytes or a string, not {kind}: choose another codec, such as postcard")
+            }
+            Self::Message => {
+                format!("a protobuf body is the bytes of a message, not {kind}: wrap the message in Protobuf")
+            }
+        })
+    }
+}
+
+/// As [`Codec::encode`].
+#[inline]
+pub(super) fn encode<T: Serialize + ?Sized>(
+    content: Content,
+    value: &T,
+    out: &mut Vec<u8>,
+) -> Result<Option<&'static Preamble>> {
+    let start = out.len();
+    match value.serialize(Writer { content, out, is_in_list: false }) {
+        Ok(()) => Ok(None),
+        Err(fault) => {
+            out.truncate(start);
+            Err(fault.in_value())
+        }
+    }
+}
+
+/// As [`Codec::decode`]; `codec` is named in errors.
+#[inline]
+pub(super) fn decode<'b, T: Deserialize<'b>>(
+    content: Content,
+    codec: &'static str,
+    bytes: &'b [u8],
+) -> Result<T> {
+    T::deserialize(Reader { content, bytes }).map_err(|fault| fault.in_body(codec, bytes.len(), bytes.len()))
+}
+
+/// Writes a value that is bytes as a whole; or one byte of a list of such, as a `Vec<u8>` is to serde.
+struct Writer<'o> {
+    content: Content,
+    out: &'o mut Vec<u8>,
+    is_in_list: bool,
+}
+
+impl Writer<'_> {
+    #[inline]
+    fn put(self, bytes: &[u8], kind: &str) -> Result<(), Fault> {
+        if self.is_in_list {
+            return Err(self.refuse(kind));
+        }
+        self.out.extend_from_slice(bytes);
+        Ok(())
+    }
+
+    #[cold]
+    fn refuse(&self, kind: &str) -> Fault {
+        match self.is_in_list {
+            true => self.content.refuse(&format!("a list with {kind} in it")),
+            false => self.content.refuse(kind),
+        }
+    }
+}
+
+macro_rules! refuse {
+    ($kind:literal: $($method:ident($($type:ty),*);)*) => {
+        $(
+            fn $method(self, $(_: $type),*) -> Result<(), Fault> {
+                Err(self.refuse($kind))
+            }
+        )*
+    };
+}
+
+impl<'o> ser::Serializer for Writer<'o> {
+    type Ok = ();
+    type Error = Fault;
+    type SerializeSeq = List<'o>;
+    type SerializeTuple = List<'o>;
+    type SerializeTupleStruct = Impossible<(), Fault>;
+    type SerializeTupleVariant = Impossible<(), Fault>;
+    type SerializeMap = Impossible<(), Fault>;
+    type SerializeStruct = Nothing;
+    type SerializeStructVariant = Impossible<(), Fault>;
+
+    #[inline]
+    fn serialize_bytes(self, bytes: &[u8]) -> Result<(), Fault> {
+        self.put(bytes, "bytes")
+    }
+
+    #[inline]
+    fn serialize_str(self, text: &str) -> Result<(), Fault> {
+        match self.content {
+            Content::Anything => self.put(text.as_bytes(), "a string"),
+            Content::Message => Err(self.refuse("a string")),
+        }
+    }
+
+    #[inline]
+    fn serialize_u8(self, number: u8) -> Result<(), Fault> {
+        if !self.is_in_list {
+            return Err(self.refuse("a number"));
+        }
+        self.out.push(number);
+        Ok(())
+    }
+
+    fn serialize_unit(self) -> Result<(), Fault> {
+        self.put(&[], "nothing")
+    }
+
+    fn serialize_unit_struct(self, _name: &'static str) -> Result<(), Fault> {
+        self.put(&[], "nothing")
+    }
+
+    #[inline]
+    fn serialize_newtype_struct<T: Serialize + ?Sized>(
+        self,
+        _name: &'static str,
+        value: &T,
+    ) -> Result<(), Fault> {
+        value.serialize(self)
+    }
+
+    fn serialize_seq(self, len: Option<usize>) -> Result<List<'o>, Fault> {
+        if self.is_in_list {
+            return Err(self.refuse("a list"));
+        }
+        self.out.reserve(len.unwrap_or_default());
+        Ok(List { content: self.content, out: self.out })
+    }
+
+    fn serialize_tuple(self, len: usize) -> Result<List<'o>, Fault> {
+        self.serialize_seq(Some(len))
+    }
+
+    refuse! { "a bool": serialize_bool(bool); }
+    refuse! {
+        "a number":
+        serialize_i8(i8);
+        serialize_i16(i16);
+        serialize_i32(i32);
+        serialize_i64(i64);
+        serialize_i128(i128);
+        serialize_u16(u16);
+        serialize_u32(u32);
+        serialize_u64(u64);
+        serialize_u128(u128);
+        serialize_f32(f32);
+        serialize_f64(f64);
+    }
+    refuse! { "a character": serialize_char(char); }
+    refuse! { "an option": serialize_none(); }
+    refuse! { "an enum": serialize_unit_variant(&'static str, u32, &'static str); }
+
+    fn serialize_some<T: Serialize + ?Sized>(self, _value: &T) -> Result<(), Fault> {
+        Err(self.refuse("an option"))
+    }
+
+    fn serialize_newtype_variant<T: Serialize + ?Sized>(
+        self,
+        _name: &'static str,
+        _index: u32,
+        _variant: &'static str,
+        _value: &T,
+    ) -> Result<(), Fault> {
+        Err(self.refuse("an enum"))
+    }
+
+    fn serialize_tuple_struct(
+        self,
+        _name: &'static str,
+        _len: usize,
+    ) -> Result<Impossible<(), Fault>, Fault> {
+        Err(self.refuse("a struct"))
+    }
+
+    fn serialize_tuple_variant(
+        self,
+        _name: &'static str,
+        _index: u32,
+        _variant: &'static str,
+        _len: usize,
+    ) -> Result<Impossible<(), Fault>, Fault> {
+        Err(self.refuse("an enum"))
+    }
+
+    fn serialize_map(self, _len: Option<usize>) -> Result<Impossible<(), Fault>, Fault> {
+        Err(self.refuse("a map"))
+    }
+
+    fn serialize_struct(self, _name: &'static str, len: usize) -> Result<Nothing, Fault> {
+        match len {
+            0 if !self.is_in_list => Ok(Nothing(self.content)),
+            _ => Err(self.refuse("a struct")),
+        }
+    }
+
+    fn serialize_struct_variant(
+        self,
+        _name: &'static str,
+        _index: u32,
+        _variant: &'static str,
+        _len: usize,
+    ) -> Result<Impossible<(), Fault>, Fault> {
+        Err(self.refuse("an enum"))
+    }
+
+    fn is_human_readable(&self) -> bool {
+        false
+    }
+}
+
+/// The bytes of a list.
+struct List<'o> {
+    content: Content,
+    out: &'o mut Vec<u8>,
+}
+
+impl ser::SerializeSeq for List<'_> {
+    type Ok = ();
+    type Error = Fault;
+
+    #[inline]
+    fn serialize_element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Fault> {
+        value.serialize(Writer { content: self.content, out: self.out, is_in_list: true })
+    }
+
+    fn end(self) -> Result<(), Fault> {
+        Ok(())
+    }
+}
+
+impl ser::SerializeTuple for List<'_> {
+    type Ok = ();
+    type Error = Fault;
+
+    #[inline]
+    fn serialize_element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Fault> {
+        ser::SerializeSeq::serialize_element(self, value)
+    }
+
+    fn end(self) -> Result<(), Fault> {
+        Ok(())
+    }
+}
+
+/// A struct without fields.
+struct Nothing(Content);
+
+impl ser::SerializeStruct for Nothing {
+    type Ok = ();
+    type Error = Fault;
+
+    fn serialize_field<T: Serialize + ?Sized>(
+        &mut self,
+        _key: &'static str,
+        _value: &T,
+    ) -> Result<(), Fault> {
+        Err(self.0.refuse("a struct"))
+    }
+
+    fn end(self) -> Result<(), Fault> {
+        Ok(())
+    }
+}
+
+/// Reads a value that is bytes as a whole.
+struct Reader<'de> {
+    content: Content,
+    bytes: &'de [u8],
+}
+
+impl<'de> Reader<'de> {
+    fn list<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+        let mut numbers = SeqDeserializer::new(self.bytes.iter().copied());
+        let value = visitor.visit_seq(&mut numbers)?;
+        numbers.end()?;
+        Ok(value)
+    }
+
+    fn nothing<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+        match self.bytes.len() {
+            0 => visitor.visit_unit(),
+            len => Err(Fault::trailing(len)),
+        }
+    }
+}
+
+macro_rules! refuse_to_read {
+    ($kind:literal: $($method:ident($($type:ty),*);)*) => {
+        $(
+            fn $method<V: Visitor<'de>>(self, $(_: $type,)* _visitor: V) -> Result<V::Value, Fault> {
+                Err(self.content.refuse($kind))
+            }
+        )*
+    };
+}
+
+impl<'de> de::Deserializer<'de> for Reader<'de> {
+    type Error = Fault;
+
+    #[inline]
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+        visitor.visit_borrowed_bytes(self.bytes)
+    }
+
+    #[inline]
+    fn deserialize_bytes<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+        visitor.visit_borrowed_bytes(self.bytes)
+    }
+
+    #[inline]
+    fn deserialize_byte_buf<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+        visitor.visit_borrowed_bytes(self.bytes)
+    }
+
+    #[inline]
+    fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+        match self.content {
+            Content::Anything => {
+                visitor.visit_borrowed_str(std::str::from_utf8(self.bytes).map_err(Fault::not_text)?)
+            }
+            Content::Message => Err(self.content.refuse("a string")),
+        }
+    }
+
+    fn deserialize_string<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+        self.deserialize_str(visitor)
+    }
+
+    fn deserialize_unit<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+        self.nothing(visitor)
+    }
+
+    fn deserialize_unit_struct<V: Visitor<'de>>(
+        self,
+        _name: &'static str,
+        visitor: V,
+    ) -> Result<V::Value, Fault> {
+        self.nothing(visitor)
+    }
+
+    fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+        visitor.visit_unit()
+    }
+
+    #[inline]
+    fn deserialize_newtype_struct<V: Visitor<'de>>(
+        self,
+        _name: &'static str,
+        visitor: V,
+    ) -> Result<V::Value, Fault> {
+        visitor.visit_newtype_struct(self)
+    }
+
+    fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+        self.list(visitor)
+    }
+
+    fn deserialize_tuple<V: Visitor<'de>>(self, _len: usize, visitor: V) -> Result<V::Value, Fault> {
+        self.list(visitor)
+    }
+
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        _name: &'static str,
+        fields: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Fault> {
+        match (fields.len(), self.bytes.len()) {
+            (0, 0) => self.list(visitor),
+            (0, len) => Err(Fault::trailing(len)),
+            _ => Err(self.content.refuse("a struct")),
+        }
+    }
+
+    refuse_to_read! { "a bool": deserialize_bool(); }
+    refuse_to_read! {
+        "a number":
+        deserialize_i8();
+        deserialize_i16();
+        deserialize_i32();
+        deserialize_i64();
+        deserialize_i128();
+        deserialize_u8();
+        deserialize_u16();
+        deserialize_u32();
+        deserialize_u64();
+        deserialize_u128();
+        deserialize_f32();
+        deserialize_f64();
+    }
+    refuse_to_read! { "a character": deserialize_char(); }
+    refuse_to_read! { "an option": deserialize_option(); }
+    refuse_to_read! { "a map": deserialize_map(); }
+    refuse_to_read! { "an identifier": deserialize_identifier(); }
+    refuse_to_read! { "a struct": deserialize_tuple_struct(&'static str, usize); }
+    refuse_to_read! { "an enum": deserialize_enum(&'static str, &'static [&'static str]); }
+
+    fn is_human_readable(&self) -> bool {
+        false
+    }
+}
