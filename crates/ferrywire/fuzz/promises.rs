@@ -4,10 +4,10 @@
 #![allow(dead_code, missing_docs, unreachable_pub, clippy::unwrap_used)]
 
 use ferrywire::body::Body;
-use ferrywire::message::{Asked, Read};
+use ferrywire::message::{Asked, Read, Said};
 use ferrywire::protocol::netrpc::{self, Recognition, Replies, Requests};
 use ferrywire::protocol::tunnel::{self, Paths, Wanted};
-use ferrywire::protocol::{NetRpc, Protocol, ReadReplies, ReadRequests};
+use ferrywire::protocol::{NetRpc, Protocol, ReadReplies, ReadRequests, Terms};
 use ferrywire::transport::Address;
 use ferrywire::{Error, Limits};
 use serde::Deserialize;
@@ -89,7 +89,7 @@ fn words(error: Error) -> String {
 }
 
 fn requests(bytes: &[u8], cuts: &[usize]) -> (Vec<String>, Verdict) {
-    let (mut reader, mut asked) = (Requests::new(&Limits::default()), Vec::new());
+    let (mut reader, mut asked) = (Requests::new(&Terms::new(&Limits::default())), Vec::new());
     let verdict = in_parts(bytes, cuts, |bytes| match reader.read(bytes) {
         Ok(Read::Message { message, used }) => {
             assert!(used > 0, "a message of no bytes");
@@ -99,6 +99,7 @@ fn requests(bytes: &[u8], cuts: &[usize]) -> (Vec<String>, Verdict) {
                     format!("{} {:?} {body:?}", ask.tag, ask.method)
                 }
                 Asked::Cancel { target, reply_to } => format!("cancel {target} {reply_to:?}"),
+                Asked::Word(word) => match word {},
             });
             Ok(used)
         }
@@ -110,15 +111,16 @@ fn requests(bytes: &[u8], cuts: &[usize]) -> (Vec<String>, Verdict) {
 }
 
 fn replies(bytes: &[u8], cuts: &[usize]) -> (Vec<String>, Verdict) {
-    let (mut reader, mut said) = (Replies::new(&Limits::default()), Vec::new());
+    let (mut reader, mut said) = (Replies::new(&Terms::new(&Limits::default())), Vec::new());
     let verdict = in_parts(bytes, cuts, |bytes| match reader.read(bytes) {
-        Ok(Read::Message { message, used }) => {
+        Ok(Read::Message { message: Said::Answer(message), used }) => {
             assert!(used > 0, "a message of no bytes");
             let outcome = message.outcome.as_ref().map(shown);
             let outcome = outcome.map_err(|error| (words(error.clone()), error.may_have_run()));
             said.push(format!("{} {outcome:?}", message.id));
             Ok(used)
         }
+        Ok(Read::Message { message: Said::Leaving { .. }, .. }) => panic!("net/rpc has no farewell"),
         Ok(Read::More { used }) => Ok(used),
         Ok(Read::End) => Err(Verdict::Ended),
         Err(_) => Err(Verdict::Failed),
@@ -142,7 +144,7 @@ pub fn netrpc_replies(bytes: &[u8]) {
 pub fn find_messages(bytes: &[u8]) {
     let Some((_, bytes)) = bytes.split_first() else { return };
     let limits = Limits::default();
-    let (mut reader, mut at) = (Requests::new(&limits), 0);
+    let (mut reader, mut at) = (Requests::new(&Terms::new(&limits)), 0);
     while let Ok(Read::Message { used, .. } | Read::More { used }) = reader.read(&bytes[at..]) {
         at += used;
         if used == 0 {

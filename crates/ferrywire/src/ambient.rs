@@ -41,13 +41,13 @@ pub(crate) fn with<R>(ambient: Ambient, poll: impl FnOnce() -> R) -> R {
     poll()
 }
 
-/// The earlier of `deadline` and what is inherited.
+/// When the method that is being polled must be done, if one is.
 #[inline]
-pub(crate) fn bounded(deadline: Instant) -> Instant {
+pub(crate) fn deadline() -> Option<Instant> {
     match CURRENT.get() {
-        Ambient::Free => deadline,
-        Ambient::Within(timeout) => deadline.min(timer::after(timeout)),
-        Ambient::Until(inherited) => deadline.min(inherited),
+        Ambient::Free => None,
+        Ambient::Within(timeout) => Some(timer::after(timeout)),
+        Ambient::Until(inherited) => Some(inherited),
     }
 }
 
@@ -56,14 +56,14 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn a_call_inherits_the_nearer_deadline_and_only_inside_its_method() {
-        let (near, far) = (timer::after(Duration::from_secs(1)), timer::after(Duration::from_secs(9)));
+    async fn a_deadline_is_inherited_inside_its_method_only() {
+        let near = timer::after(Duration::from_secs(1));
 
-        let inside = with(Ambient::Until(near), || (bounded(far), with(Ambient::Free, || bounded(far))));
-        let at_start = with(Ambient::Within(Duration::from_secs(1)), || bounded(far));
+        let inside = with(Ambient::Until(near), || (deadline(), with(Ambient::Free, deadline)));
+        let at_start = with(Ambient::Within(Duration::from_secs(1)), deadline);
 
-        assert_eq!(inside, (near, far));
-        assert_eq!(at_start, near);
-        assert_eq!(bounded(far), far);
+        assert_eq!(inside, (Some(near), None));
+        assert_eq!(at_start, Some(near));
+        assert_eq!(deadline(), None);
     }
 }

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::codec::{Format, Preamble, Shape, Types};
 use crate::error::Result;
+use crate::metadata::Metadata;
 
 /// An encoded value, borrowed from whoever read it off the wire.
 #[derive(Clone, Copy, Debug)]
@@ -37,15 +38,23 @@ pub struct Sink<'s> {
     pub format: Format,
     /// Gets the bytes behind what it holds.
     pub out: &'s mut Vec<u8>,
-    /// What the peer must have been sent before it can read what was written; `None` if the bytes stand
-    /// alone.
+    /// What must go along with what was written.
+    pub written: Written,
+}
+
+/// What must go along with a body.
+#[derive(Debug, Default)]
+pub struct Written {
+    /// What the peer must have been sent before it can read the body; `None` if the bytes stand alone.
     pub preamble: Option<&'static Preamble>,
+    /// What travels beside the body.
+    pub metadata: Option<Box<Metadata>>,
 }
 
 impl<'s> Sink<'s> {
     /// A place behind what `out` holds.
     pub fn new(format: Format, out: &'s mut Vec<u8>) -> Self {
-        Self { format, out, preamble: None }
+        Self { format, out, written: Written::default() }
     }
 
     /// Appends `value`.
@@ -55,7 +64,7 @@ impl<'s> Sink<'s> {
     /// See [`Codec::encode`](crate::codec::Codec::encode); the buffer is then as it was.
     #[inline]
     pub fn put<T: Serialize + ?Sized>(&mut self, value: &T, shape: &Shape) -> Result<()> {
-        self.preamble = self.format.encode(value, shape, self.out)?;
+        self.written.preamble = self.format.encode(value, shape, self.out)?;
         Ok(())
     }
 }

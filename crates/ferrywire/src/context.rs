@@ -1,7 +1,7 @@
 //! What a method may ask about the call that it is running.
 
 use std::future::Future;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -21,6 +21,8 @@ pub struct Context {
     timeout: Duration,
     deadline: OnceLock<Instant>,
     metadata: Option<Box<Metadata>>,
+    /// What goes out beside the reply.
+    reply: Mutex<Option<Box<Metadata>>>,
     cancellation: OnceLock<CancellationToken>,
 }
 
@@ -33,6 +35,7 @@ impl Context {
             timeout: Duration::ZERO,
             deadline: OnceLock::new(),
             metadata: None,
+            reply: Mutex::new(None),
             cancellation: OnceLock::new(),
         }
     }
@@ -47,12 +50,13 @@ impl Context {
         }
     }
 
-    /// The call has ended by itself: nobody is told that it was cancelled.
+    /// The call has ended by itself: nobody is told that it was cancelled. What goes out beside its reply.
     #[inline]
-    pub(crate) fn end(&mut self) {
+    pub(crate) fn end(&mut self) -> Option<Box<Metadata>> {
         if self.cancellation.get().is_some() {
             self.cancellation = OnceLock::new();
         }
+        self.reply.get_mut().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     /// Who calls.
@@ -79,6 +83,13 @@ impl Context {
     /// What came beside the argument; empty on wires that carry none.
     pub fn metadata(&self) -> &Metadata {
         self.metadata.as_deref().unwrap_or(&NO_METADATA)
+    }
+
+    /// Adds an entry to what goes out beside the reply, on wires that carry such; it goes with a successful
+    /// reply only. See [`Metadata`] for what names and values may be.
+    pub fn add_reply_metadata(&self, name: impl Into<String>, value: impl Into<Vec<u8>>) {
+        let mut reply = self.reply.lock().unwrap_or_else(PoisonError::into_inner);
+        reply.get_or_insert_default().insert(name, value);
     }
 
     /// A handle that outlives the method and tells when the call is withdrawn.

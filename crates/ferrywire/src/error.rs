@@ -46,6 +46,29 @@ pub enum Code {
 }
 
 impl Code {
+    /// The code that has this number.
+    pub fn from_number(number: u16) -> Option<Self> {
+        Some(match number {
+            1 => Code::Cancelled,
+            2 => Code::Unknown,
+            3 => Code::InvalidArgument,
+            4 => Code::DeadlineExceeded,
+            5 => Code::NotFound,
+            6 => Code::AlreadyExists,
+            7 => Code::PermissionDenied,
+            8 => Code::ResourceExhausted,
+            9 => Code::FailedPrecondition,
+            10 => Code::Aborted,
+            11 => Code::OutOfRange,
+            12 => Code::Unimplemented,
+            13 => Code::Internal,
+            14 => Code::Unavailable,
+            15 => Code::DataLoss,
+            16 => Code::Unauthenticated,
+            _ => return None,
+        })
+    }
+
     /// The code's name in lower case, the text of an error that has no text of its own.
     pub fn name(self) -> &'static str {
         match self {
@@ -116,6 +139,8 @@ struct Parts {
     text: Cow<'static, str>,
     /// The text as it came, where it is not UTF-8; Go's error texts are arbitrary bytes.
     raw: Option<Box<[u8]>>,
+    /// What programs read of it, beside the text for people.
+    details: Option<Box<[u8]>>,
     /// The other side answered with this error.
     is_remote: bool,
     /// The call certainly has not run.
@@ -137,6 +162,7 @@ impl Error {
             code,
             text,
             raw: None,
+            details: None,
             is_remote: false,
             is_not_executed: false,
             phase: None,
@@ -172,6 +198,20 @@ impl Error {
     /// The text as bytes, exactly as the peer sent it.
     pub fn message_bytes(&self) -> &[u8] {
         self.0.raw.as_deref().unwrap_or(self.0.text.as_bytes())
+    }
+
+    /// What the method said for programs to read, beside the text for people; encoded as the two agreed.
+    ///
+    /// Carried by the native protocol; wires on which an error is a text carry none.
+    pub fn details(&self) -> Option<&[u8]> {
+        self.0.details.as_deref()
+    }
+
+    /// Adds what programs are to read; see [`details`](Self::details).
+    #[must_use]
+    pub fn with_details(mut self, details: impl Into<Box<[u8]>>) -> Self {
+        self.parts().details = Some(details.into());
+        self
     }
 
     /// Whether the method can have run.
@@ -232,6 +272,13 @@ impl Error {
     #[must_use]
     pub fn caused_by(mut self, source: impl std::error::Error + Send + Sync + 'static) -> Self {
         self.parts().source = Some(Arc::new(source));
+        self
+    }
+
+    /// The same error in other words.
+    pub(crate) fn with_text(mut self, text: String) -> Self {
+        let parts = self.parts();
+        (parts.text, parts.raw) = (text.into(), None);
         self
     }
 

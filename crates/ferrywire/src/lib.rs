@@ -75,10 +75,10 @@ mod slot;
 mod timer;
 pub mod transport;
 
-pub use client::{Call, Client, Started};
+pub use client::{Call, Client, OneWay, Started, WithMetadata};
 pub use context::{Cancellation, Context};
 pub use error::{Code, Error, Phase, Result};
 pub use ferrywire_macros::service;
 pub use limits::Limits;
-pub use metadata::Metadata;
+pub use metadata::{Metadata, NoTrace, Trace};
 pub use server::{Server, ServerHandle};

@@ -93,6 +93,8 @@ pub struct Limits {
     /// Withdrawals in 10 s, of which fewer than one in a hundred calls came to an end by itself, after
     /// which a connection is closed; 1,000 unless set.
     pub cancels_max: usize,
+    /// Questions in 10 s whether anybody is there, after which a connection is closed; 10 unless set.
+    pub pings_max: usize,
 
     /// The time that a call may take in all; 10 s unless set, here or for the call.
     pub call_timeout: Duration,
@@ -134,6 +136,7 @@ impl Default for Limits {
             duplicate_ids_max: 16,
             unknown_replies_max: 1000,
             cancels_max: 1000,
+            pings_max: 10,
             call_timeout: Duration::from_secs(10),
             connect_timeout: Duration::from_secs(3),
             calls_pending_max: 1024,

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::body::Body;
+use crate::description::Method;
 use crate::error::{Error, Result};
 use crate::metadata::Metadata;
 
@@ -25,9 +26,10 @@ pub enum Read<M> {
     End,
 }
 
-/// What a caller says to a server. `Tag` is what the wire wants repeated in the reply.
+/// What a caller says to a server. `Tag` is what the wire wants repeated in the reply, `Word` what only the
+/// protocol itself understands.
 #[derive(Debug)]
-pub enum Asked<'b, Tag> {
+pub enum Asked<'b, Tag, Word> {
     /// Run this.
     Call(Ask<'b, Tag>),
     /// Stop running that.
@@ -37,6 +39,38 @@ pub enum Asked<'b, Tag> {
         /// Whom to answer that the message arrived, on wires that want an answer.
         reply_to: Option<Tag>,
     },
+    /// Something about the connection, for the protocol's own writer.
+    Word(Word),
+}
+
+/// Which method a request is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wanted<'b> {
+    /// `Service.Method` as it came; not every wire promises UTF-8.
+    Named {
+        /// The name.
+        name: &'b [u8],
+        /// The caller's idea of the method's types, zero if it has none; see
+        /// [`Method::fingerprint`](crate::description::Method::fingerprint).
+        fingerprint: u64,
+    },
+    /// The method at this place among all that the server offers.
+    Numbered(u16),
+}
+
+impl<'b> Wanted<'b> {
+    /// The method of this name.
+    pub fn named(name: &'b [u8]) -> Self {
+        Self::Named { name, fingerprint: 0 }
+    }
+
+    /// The name, if that is how the method was asked for.
+    pub fn name(&self) -> Option<&'b [u8]> {
+        match self {
+            Self::Named { name, .. } => Some(name),
+            Self::Numbered(_) => None,
+        }
+    }
 }
 
 /// One request.
@@ -44,8 +78,8 @@ pub enum Asked<'b, Tag> {
 pub struct Ask<'b, Tag> {
     /// What the reply must repeat.
     pub tag: Tag,
-    /// `Service.Method` as it came; not every wire promises UTF-8.
-    pub method: &'b [u8],
+    /// What is to be run.
+    pub method: Wanted<'b>,
     /// The argument; an error if this body alone is damaged and the stream is still in step.
     pub body: Result<Body<'b>>,
     /// How long the caller is going to wait, on wires that say so.
@@ -54,20 +88,56 @@ pub struct Ask<'b, Tag> {
     pub metadata: Option<Box<Metadata>>,
 }
 
-/// What a server says to a caller.
+/// What a server says to its callers.
+#[derive(Debug)]
+pub enum Said<'b, Word> {
+    /// A call has ended.
+    Answer(Answered<'b>),
+    /// The server takes no further request; what it took is still answered.
+    Leaving {
+        /// Requests with a larger id have not run. `None` if nobody knows which have.
+        last: Option<u64>,
+        /// Why.
+        error: Error,
+    },
+    /// Something about the connection, for the protocol's own writer.
+    Word(Word),
+}
+
+/// One reply.
 #[derive(Debug)]
 pub struct Answered<'b> {
     /// The id that the request was sent with.
     pub id: u64,
     /// The reply's body, or the method's error.
     pub outcome: Result<Body<'b>>,
+    /// What travels beside the reply, on wires that carry it.
+    pub metadata: Option<Box<Metadata>>,
 }
 
 /// What a request says besides its body.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Head<'h> {
     /// `Service.Method`.
     pub method: &'h str,
+    /// The method's description, where the caller has one.
+    pub described: Option<&'static Method>,
+    /// The place that the method's name has among all names that the caller has used, for wires that number
+    /// them.
+    pub place: Option<u32>,
+    /// How long the caller is going to wait.
+    pub timeout: Option<Duration>,
+    /// What travels beside the argument.
+    pub metadata: Option<&'h Metadata>,
+    /// Nobody waits for a reply.
+    pub is_one_way: bool,
+}
+
+impl<'h> Head<'h> {
+    /// The head of a call of `method`, and nothing else.
+    pub fn of(method: &'h str) -> Self {
+        Self { method, ..Self::default() }
+    }
 }
 
 /// Splits `Service.Method` at its last dot, as Go does: service names may hold dots.

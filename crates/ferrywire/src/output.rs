@@ -5,7 +5,7 @@
 use std::cell::Cell;
 use std::io;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use tokio::io::AsyncWrite;
 
@@ -57,6 +57,42 @@ impl Output {
         self.total
     }
 
+    /// Takes `bytes` in hand, and gives the buffer that is free for them. Only when everything is sent.
+    #[inline]
+    pub(crate) fn take(&mut self, bytes: &mut Vec<u8>) {
+        self.sent = 0;
+        self.buffer.clear();
+        std::mem::swap(&mut self.buffer, bytes);
+    }
+
+    /// Gives the buffer away, once everything in it has been sent.
+    pub(crate) fn rest(&mut self) {
+        if self.is_done() {
+            self.sent = 0;
+            give_back(std::mem::take(&mut self.buffer));
+        }
+    }
+
+    /// Sends what is in hand. Pending if the stream takes no more.
+    pub(crate) fn send(
+        &mut self,
+        cx: &mut Context<'_>,
+        writer: &mut (dyn AsyncWrite + Send + Unpin),
+    ) -> Poll<io::Result<()>> {
+        while let Some(rest) = self.buffer.get(self.sent..).filter(|rest| !rest.is_empty()) {
+            match Pin::new(&mut *writer).poll_write(cx, rest) {
+                Poll::Ready(Ok(0)) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                Poll::Ready(Ok(sent)) => {
+                    self.sent += sent;
+                    self.total += sent as u64;
+                }
+                Poll::Ready(Err(cause)) => return Poll::Ready(Err(cause)),
+                Poll::Pending => return Poll::Pending,
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+
     /// Sends what is in hand, and what `refill` swaps in for an empty buffer, until it swaps nothing in.
     /// Pending if the stream takes no more; what is in hand then stays.
     pub(crate) fn poll(
@@ -66,25 +102,14 @@ impl Output {
         mut refill: impl FnMut(&mut Vec<u8>),
     ) -> Poll<io::Result<()>> {
         loop {
-            if self.is_done() {
-                self.sent = 0;
-                self.buffer.clear();
-                refill(&mut self.buffer);
-                if self.buffer.is_empty() {
-                    give_back(std::mem::take(&mut self.buffer));
-                    // Buffering writers, such as standard output, send only when they are told to.
-                    return Pin::new(&mut *writer).poll_flush(cx);
-                }
-            }
-            let rest = self.buffer.get(self.sent..).unwrap_or_default();
-            match Pin::new(&mut *writer).poll_write(cx, rest) {
-                Poll::Ready(Ok(0)) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
-                Poll::Ready(Ok(sent)) => {
-                    self.sent += sent;
-                    self.total += sent as u64;
-                }
-                Poll::Ready(Err(cause)) => return Poll::Ready(Err(cause)),
-                Poll::Pending => return Poll::Pending,
+            ready!(self.send(cx, writer))?;
+            self.sent = 0;
+            self.buffer.clear();
+            refill(&mut self.buffer);
+            if self.buffer.is_empty() {
+                give_back(std::mem::take(&mut self.buffer));
+                // Buffering writers, such as standard output, send only when they are told to.
+                return Pin::new(&mut *writer).poll_flush(cx);
             }
         }
     }

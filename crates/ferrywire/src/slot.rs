@@ -142,7 +142,10 @@ where
         };
         let (mut kit, reply) = ready!(running.poll(cx));
         self.running.set(None);
-        kit.context.end();
+        let metadata = kit.context.end();
+        if metadata.is_some() {
+            sink.written.metadata = metadata;
+        }
         if kit.bytes.capacity() > BUFFER_KEPT_MAX {
             kit.bytes = Vec::new();
         }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use ferrywire::message::Read;
 use ferrywire::protocol::netrpc::{Replies, Requests};
 use ferrywire::protocol::tunnel::{self, Paths};
-use ferrywire::protocol::{NetRpc, Protocol, ReadReplies, ReadRequests};
+use ferrywire::protocol::{NetRpc, Protocol, ReadReplies, ReadRequests, Terms};
 use ferrywire::transport::Address;
 use ferrywire::{Limits, Server};
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
@@ -71,8 +71,8 @@ fn claims() -> Vec<(&'static str, Vec<u8>)> {
 fn a_claimed_length_allocates_nothing() {
     let _alone = alone();
     for (what, bytes) in claims() {
-        let mut requests = Requests::new(&Limits::default());
-        let mut replies = Replies::new(&Limits::default());
+        let mut requests = Requests::new(&Terms::new(&Limits::default()));
+        let mut replies = Replies::new(&Terms::new(&Limits::default()));
 
         let asked = asked_for(|| {
             let mut at = 0;

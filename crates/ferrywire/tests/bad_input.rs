@@ -773,7 +773,7 @@ async fn a_server_that_opens_no_tunnel_is_named_by_its_status() {
 async fn bytes_behind_a_servers_head_are_kept() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = format!("http://{}", listener.local_addr().unwrap());
-    let reply = RawServer::over(pipe(1).0).reply(0, "Probe.Twice", &42_i64);
+    let reply = RawServer::over(pipe(1).0).reply(1, "Probe.Twice", &42_i64);
     let serving = tokio::spawn(async move {
         let (mut socket, _) = listener.accept().await.unwrap();
         let mut said = vec![0; b"CONNECT /_goRPC_ HTTP/1.0\n\n".len()];

@@ -75,7 +75,7 @@ async fn nothing_is_sent_until_a_call_is_awaited() {
     let mut call = pin!(call.into_future());
     let _ = futures_util::poll!(call.as_mut());
 
-    assert_eq!(server.hear().await, Some(heard(0, "Probe.Twice", 2)));
+    assert_eq!(server.hear().await, Some(heard(1, "Probe.Twice", 2)));
 }
 
 fn heard(id: u64, method: &str, number: i64) -> Heard {
@@ -689,7 +689,7 @@ async fn a_reply_nobody_waits_for_is_dropped() {
 #[tokio::test(start_paused = true)]
 async fn a_reply_faster_than_its_caller_finds_it() {
     let (_, theirs) = pipe(1);
-    let reply = RawServer::over(theirs).reply(0, "Probe.Twice", &42_i64);
+    let reply = RawServer::over(theirs).reply(1, "Probe.Twice", &42_i64);
     let client = client_over(Reflex::stream(reply), Limits::default());
 
     let doubled = in_time("the reply finds its call", client.twice(21)).await;

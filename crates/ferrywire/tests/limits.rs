@@ -1175,3 +1175,32 @@ mod gob {
         deep: Vec<Vec<Vec<Vec<Vec<i64>>>>>,
     }
 }
+
+mod pings_max {
+    use super::*;
+
+    /// Row A7: a flood of questions whether anybody is there.
+    #[tokio::test(start_paused = true)]
+    async fn asking_again_and_again_who_is_there_closes_the_connection() {
+        for limit in [10, 3] {
+            let rig = Rig::with(limits(|limits| limits.pings_max = limit)).await;
+            let bystander = rig.bystander().await;
+            let mut stream = support::raw::dial(&rig.address, &rig.memory).await;
+            let preface = b"\xc1FWR\x01\0\x01\0\0\0\0\0\0\0\0\0";
+            let hello = b"\x0a\0\0\0\0\0\x04\0\0\0\0\0\0\0\0\0\xff\xff\0\0\xff\0\0\0\0\0";
+            let ping = b"\0\0\0\0\0\0\x05\0\x07\0\0\0\0\0\0\0";
+            let flood = [&preface[..], hello, &ping.repeat(limit + 1)].concat();
+
+            tokio::io::AsyncWriteExt::write_all(&mut stream.writer, &flood).await.unwrap();
+
+            let mut heard = Vec::new();
+            let ended = tokio::io::AsyncReadExt::read_to_end(&mut stream.reader, &mut heard);
+            in_time("the connection ends", ended).await.unwrap();
+            let pongs =
+                heard.windows(16).filter(|bytes| bytes.starts_with(b"\0\0\0\0\0\0\x06\0\x07")).count();
+            assert_eq!(pongs, limit + 1);
+            was_counted(&rig, "pings_max");
+            bystander.is_unaffected().await;
+        }
+    }
+}

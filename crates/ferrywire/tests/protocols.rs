@@ -6,7 +6,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use ferrywire::protocol::{NetRpc, Protocol};
+use ferrywire::protocol::{Native, NetRpc, Protocol};
 use ferrywire::{Client, Code, Limits, Phase};
 use futures_util::future::join_all;
 
@@ -299,25 +299,26 @@ macro_rules! tests {
 }
 
 macro_rules! suite {
-    ($name:ident, $protocol:expr) => {
+    ($name:ident, $protocol:expr, [$($place:ident: $way:expr),*]) => {
         mod $name {
-            mod over_memory {
-                behaviours! { $protocol, crate::Way::Memory }
-            }
-            mod over_tcp {
-                behaviours! { $protocol, crate::Way::Tcp }
-            }
-            mod over_unix {
-                behaviours! { $protocol, crate::Way::Unix }
-            }
-            mod behind_connect {
-                behaviours! { $protocol, crate::Way::Connect }
-            }
-            mod behind_connect_over_unix {
-                behaviours! { $protocol, crate::Way::ConnectUnix }
-            }
+            $(mod $place {
+                behaviours! { $protocol, $way }
+            })*
         }
     };
 }
 
-suite! { netrpc, crate::NetRpc }
+suite! { netrpc, crate::NetRpc, [
+    over_memory: crate::Way::Memory,
+    over_tcp: crate::Way::Tcp,
+    over_unix: crate::Way::Unix,
+    behind_connect: crate::Way::Connect,
+    behind_connect_over_unix: crate::Way::ConnectUnix
+] }
+
+// It is not spoken behind an HTTP CONNECT.
+suite! { native, crate::Native, [
+    over_memory: crate::Way::Memory,
+    over_tcp: crate::Way::Tcp,
+    over_unix: crate::Way::Unix
+] }

@@ -11,9 +11,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ferrywire::codec::Types;
-use ferrywire::message::{Asked, Read};
+use ferrywire::message::{Asked, Read, Said};
 use ferrywire::protocol::netrpc::{Replies, Requests};
-use ferrywire::protocol::{NetRpc, Protocol, ReadReplies, ReadRequests, tunnel};
+use ferrywire::protocol::{NetRpc, Protocol, ReadReplies, ReadRequests, Terms, tunnel};
 use ferrywire::transport::Stream;
 use ferrywire::{Limits, ServerHandle, service};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -99,7 +99,7 @@ fn unhex(hex: &str) -> Vec<u8> {
 // ---- what it says, as values ----
 
 /// A reply: its id, and its value or the bytes of its error.
-type Said = (u64, Result<serde_json::Value, Vec<u8>>);
+type Recorded = (u64, Result<serde_json::Value, Vec<u8>>);
 
 fn shown(types: Option<&Arc<Types>>, bytes: &[u8]) -> serde_json::Value {
     let value = types.expect("gob comes with its types").decode_value(bytes).unwrap();
@@ -125,28 +125,32 @@ fn shown_in_parts(
 }
 
 /// All replies of a server's direction, read in such parts.
-fn replies(bytes: &[u8], parts: impl IntoIterator<Item = usize>) -> Vec<Said> {
-    let (mut reader, mut said) = (Replies::new(&Limits::default()), Vec::new());
+fn replies(bytes: &[u8], parts: impl IntoIterator<Item = usize>) -> Vec<Recorded> {
+    let (mut reader, mut said) = (Replies::new(&Terms::new(&Limits::default())), Vec::new());
     shown_in_parts(bytes, parts, |held| match reader.read(held).unwrap() {
-        Read::Message { message, used } => {
+        Read::Message { message: Said::Answer(message), used } => {
             let outcome = message.outcome.map(|body| shown(body.types, body.bytes));
             said.push((message.id, outcome.map_err(|error| error.message_bytes().to_vec())));
             Some(used)
         }
         Read::More { used } => (used > 0).then_some(used),
-        Read::End => panic!("an end was not recorded"),
+        Read::Message { message: Said::Leaving { .. }, .. } | Read::End => panic!("an end was not recorded"),
     });
     said
 }
 
 /// All requests of a client's direction, read in such parts.
 fn requests(bytes: &[u8], parts: impl IntoIterator<Item = usize>) -> Vec<String> {
-    let (mut reader, mut asked) = (Requests::new(&Limits::default()), Vec::new());
+    let (mut reader, mut asked) = (Requests::new(&Terms::new(&Limits::default())), Vec::new());
     shown_in_parts(bytes, parts, |held| match reader.read(held).unwrap() {
         Read::Message { message: Asked::Call(ask), used } => {
             let argument =
                 ask.body.map(|body| shown(body.types, body.bytes)).map_err(|error| error.to_string());
-            asked.push(format!("{} {} {argument:?}", ask.tag, String::from_utf8_lossy(ask.method)));
+            asked.push(format!(
+                "{} {} {argument:?}",
+                ask.tag,
+                String::from_utf8_lossy(ask.method.name().unwrap())
+            ));
             Some(used)
         }
         Read::Message { message: Asked::Cancel { target, reply_to }, used } => {
@@ -259,7 +263,7 @@ async fn held_again(conversation: &Conversation, part: usize) -> Vec<u8> {
 }
 
 /// What must come of a conversation: the recorded replies, but where ours are meant to be others.
-fn expected_of(conversation: &Conversation) -> Vec<Said> {
+fn expected_of(conversation: &Conversation) -> Vec<Recorded> {
     let bytes = conversation.server_bytes();
     let bytes = behind_the_head(&bytes);
     let mut expected = replies(bytes, [bytes.len()]);
@@ -294,7 +298,7 @@ fn compared(conversation: &Conversation, said: &[u8]) {
     assert_eq!(said, expected, "{}", conversation.name);
 }
 
-fn in_order_of_ids(said: &[u8]) -> Vec<Said> {
+fn in_order_of_ids(said: &[u8]) -> Vec<Recorded> {
     let bytes = behind_the_head(said);
     let mut said = replies(bytes, [bytes.len()]);
     said.sort_by_key(|(id, _)| *id);

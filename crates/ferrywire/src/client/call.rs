@@ -1,4 +1,4 @@
-//! A call: lazy until it is awaited, within its deadline in every phase, withdrawn when it is dropped.
+//! A call as its caller holds it: what may be said of it before it is awaited, and what comes of it.
 
 use std::future::Future;
 use std::marker::PhantomData;
@@ -9,17 +9,15 @@ use std::time::Duration;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use tokio::time::Instant;
 
-use super::link::{Link, Outgoing, Room, Sent};
+use super::flight::{Argument, Flight};
+use super::pending::Until;
 use super::pool::Pool;
-use crate::ambient;
-use crate::body::{Encode, Sink};
-use crate::codec::{Format, Preamble, Shape};
-use crate::error::{Code, Error, Phase, Result};
+
+use crate::description::{self, SCHEMA_LINE};
+use crate::error::{Code, Error, Result};
 use crate::message::Head;
-use crate::timer;
-use crate::transport::BoxFuture;
+use crate::metadata::{Metadata, Trace};
 
 /// A call that is sent when it is first awaited.
 ///
@@ -33,6 +31,8 @@ use crate::transport::BoxFuture;
 /// - [`Code::Unavailable`] if the server cannot be reached or the connection is lost. Ask
 ///   [`Error::may_have_run`] before calling again.
 /// - [`Code::Unimplemented`] if the server has no such method.
+/// - [`Code::FailedPrecondition`] if the method has other types there, where the wire can tell; the text names
+///   the places.
 /// - What the method itself answered.
 ///
 /// # Cancel safety
@@ -40,121 +40,91 @@ use crate::transport::BoxFuture;
 /// Dropping it withdraws the call and, where the protocol has a word for it, tells the server to stop. The
 /// connection stays usable.
 #[must_use = "a call is sent when it is awaited"]
+#[derive(Debug)]
 pub struct Call<'c, A, R> {
-    pool: &'c Arc<Pool>,
-    head: Head<'c>,
-    argument: Argument<A>,
-    timeout: Duration,
-    deadline: Option<Instant>,
-    stage: Stage,
+    flight: Flight<'c, A>,
     reply: PhantomData<fn() -> R>,
 }
 
-/// What is sent: a value of a known shape, or bytes that were encoded when the call was made.
-pub(crate) enum Argument<A> {
-    Typed(A, &'static Shape),
-    Encoded(Encoded),
-}
-
-/// An encoded argument, or why there is none.
-#[derive(Debug)]
-pub(crate) struct Encoded {
-    bytes: Vec<u8>,
-    preamble: Option<&'static Preamble>,
-    failed: Option<Error>,
-}
-
-impl Encoded {
-    pub(crate) fn new<A: Serialize + ?Sized>(format: Format, value: &A, shape: &Shape) -> Self {
-        let mut bytes = Vec::new();
-        let mut sink = Sink::new(format, &mut bytes);
-        let failed = sink.put(value, shape).err();
-        let preamble = sink.preamble;
-        Self { bytes, preamble, failed }
-    }
-}
-
-impl<A: Serialize> Encode for Argument<A> {
-    #[inline]
-    fn encode(&self, sink: &mut Sink<'_>) -> Result<()> {
-        match self {
-            Argument::Typed(value, shape) => sink.put(value, shape),
-            Argument::Encoded(encoded) => {
-                if let Some(error) = &encoded.failed {
-                    return Err(error.clone());
-                }
-                sink.out.extend_from_slice(&encoded.bytes);
-                sink.preamble = encoded.preamble;
-                Ok(())
-            }
-        }
-    }
-}
-
-/// A connection, and the room on it if the call had to wait for that.
-type Way = (Arc<dyn Link>, Option<Room>);
-
-enum Stage {
-    Fresh,
-    /// No connection, or no room on it.
-    Waiting(BoxFuture<'static, Result<Way>>),
-    Sent(Arc<dyn Link>, u64),
-    Done,
-}
-
 impl<'c, A, R> Call<'c, A, R> {
-    pub(crate) fn new(pool: &'c Arc<Pool>, method: &'c str, argument: Argument<A>) -> Self {
-        let timeout = pool.limits().call_timeout;
-        Self {
-            pool,
-            head: Head { method },
-            argument,
-            timeout,
-            deadline: None,
-            stage: Stage::Fresh,
-            reply: PhantomData,
-        }
+    pub(crate) fn new(pool: &'c Arc<Pool>, head: Head<'c>, argument: Argument<A>) -> Self {
+        Self { flight: Flight::new(pool, head, argument), reply: PhantomData }
     }
 
     /// Sets how long the call may take in all, from its first poll on; [`Limits::call_timeout`] unless set.
     ///
     /// [`Limits::call_timeout`]: crate::Limits::call_timeout
     pub fn timeout(mut self, timeout: Duration) -> Self {
-        self.timeout = timeout;
+        self.flight.until = Until::In(timeout);
         self
     }
 
     /// Sets the moment at which the call ends, finished or not.
     pub fn deadline(mut self, deadline: std::time::Instant) -> Self {
-        self.deadline = Some(deadline.into());
+        self.flight.until = Until::At(deadline.into());
         self
     }
 
-    /// Waits for a connection with room, until the deadline.
-    fn wait(&self, link: Option<Arc<dyn Link>>, deadline: Instant) -> Stage {
-        let pool = self.pool.clone();
-        let phase = if link.is_some() { Phase::Queue } else { Phase::Connect };
-        Stage::Waiting(Box::pin(async move {
-            let found = async {
-                match link {
-                    Some(link) => {
-                        let room = link.clone().room().await;
-                        Ok((link, Some(room)))
-                    }
-                    None => Ok((pool.link().await?, None)),
-                }
-            };
-            match tokio::time::timeout_at(deadline, found).await {
-                Ok(found) => found,
-                Err(_) => {
-                    Err(Error::new(Code::DeadlineExceeded, "the deadline passed before the call was sent")
-                        .in_phase(phase)
-                        .at_peer(pool.name())
-                        .not_executed())
-                }
-            }
-        }))
+    /// Adds an entry that travels beside the argument, on wires that carry such; see [`Metadata`] for what
+    /// names and values may be.
+    pub fn metadata(mut self, name: impl Into<String>, value: impl Into<Vec<u8>>) -> Self {
+        self.flight.metadata.get_or_insert_default().insert(name, value);
+        self
     }
+
+    /// Says which trace the call belongs to, on wires that carry that.
+    pub fn trace(mut self, trace: Trace) -> Self {
+        self.flight.metadata.get_or_insert_default().set_trace(Some(trace));
+        self
+    }
+
+    /// The reply together with what came beside it.
+    pub fn with_metadata(self) -> WithMetadata<'c, A, R> {
+        WithMetadata(self)
+    }
+
+    /// A call that nobody waits for: it is handed over when this is ready.
+    ///
+    /// Whether the method ran and how it ended is not told. Over wires on which every request is answered the
+    /// answer is thrown away.
+    pub fn one_way(mut self) -> OneWay<'c, A> {
+        self.flight.head.is_one_way = true;
+        OneWay(self.flight)
+    }
+}
+
+impl<A: Serialize, R: DeserializeOwned> Call<'_, A, R> {
+    fn poll_reply(&mut self, cx: &mut Context<'_>) -> Poll<Result<(R, Option<Box<Metadata>>)>> {
+        let (pool, head) = (self.flight.pool, self.flight.head);
+        let mut reply = None;
+        let polled = self.flight.poll(cx, &mut |outcome, metadata| {
+            reply = Some(match outcome {
+                Ok(body) => match body.decode::<R>() {
+                    Ok(value) => Ok((value, metadata)),
+                    // Whoever passes this on says that it was not their own caller's argument.
+                    Err(error) => Err(error.at_peer(pool.name())),
+                },
+                Err(error) => Err(explained(error, &head)),
+            });
+        });
+        ready!(polled)?;
+        Poll::Ready(reply.expect("a settled call has an outcome"))
+    }
+}
+
+/// An error about types that differ, with the places that do.
+fn explained(error: Error, head: &Head<'_>) -> Error {
+    let theirs = error.details().and_then(|details| std::str::from_utf8(details).ok());
+    let theirs = theirs.and_then(|text| text.strip_prefix(SCHEMA_LINE)?.strip_prefix('\n'));
+    let (Code::FailedPrecondition, Some(theirs), Some(method)) = (error.code(), theirs, head.described)
+    else {
+        return error;
+    };
+    let Some(difference) = description::difference(&method.schema_text(), theirs) else {
+        return error;
+    };
+    let text = format!("{} has other types at the server: {difference}", head.method);
+    error.with_text(text)
 }
 
 // Nothing in it is ever pinned in place; the boxed futures are pinned where they are.
@@ -163,81 +133,46 @@ impl<A, R> Unpin for Call<'_, A, R> {}
 impl<A: Serialize, R: DeserializeOwned> Future for Call<'_, A, R> {
     type Output = Result<R>;
 
+    #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<R>> {
-        let call = &mut *self;
-        loop {
-            let (link, room) = match &mut call.stage {
-                Stage::Sent(link, id) => {
-                    let mut reply = None;
-                    ready!(link.poll(*id, cx, &mut |outcome| {
-                        let decoded = outcome.and_then(|body| {
-                            // Whoever passes this on says that it was not their own caller's argument.
-                            body.decode::<R>().map_err(|error| error.at_peer(call.pool.name()))
-                        });
-                        reply = Some(decoded);
-                    }));
-                    call.stage = Stage::Done;
-                    let reply = reply.expect("a settled call has an outcome");
-                    return Poll::Ready(reply);
-                }
-                Stage::Waiting(waiting) => match ready!(waiting.as_mut().poll(cx)) {
-                    Ok((link, room)) => (Some(link), room),
-                    Err(error) => {
-                        call.stage = Stage::Done;
-                        return Poll::Ready(Err(error));
-                    }
-                },
-                Stage::Fresh => (call.pool.current(), None),
-                Stage::Done => panic!("a call was polled after it ended"),
-            };
-            let deadline = match (&call.stage, call.deadline) {
-                (Stage::Fresh, own) => {
-                    let own = own.unwrap_or_else(|| timer::after(call.timeout));
-                    *call.deadline.insert(ambient::bounded(own))
-                }
-                (_, settled) => settled.expect("a call settles its deadline when it is first polled"),
-            };
-            let Some(link) = link else {
-                call.stage = call.wait(None, deadline);
-                continue;
-            };
-            let outgoing = Outgoing { head: call.head, argument: &call.argument, deadline };
-            call.stage = match link.send(&outgoing, room, cx) {
-                Ok(Sent::As(id)) => {
-                    call.stage = Stage::Sent(link, id);
-                    return Poll::Pending;
-                }
-                Ok(Sent::NoRoom) => call.wait(Some(link), deadline),
-                // Lost since it was looked at: nothing was sent, another connection will do.
-                Err(_) if !link.is_open() && Instant::now() < deadline => call.wait(None, deadline),
-                Err(error) => {
-                    call.stage = Stage::Done;
-                    return Poll::Ready(Err(error));
-                }
-            };
-        }
+        self.poll_reply(cx).map_ok(|(reply, _)| reply)
     }
 }
 
-impl<A, R> Drop for Call<'_, A, R> {
-    fn drop(&mut self) {
-        if let Stage::Sent(link, id) = &self.stage {
-            link.withdraw(*id);
-        }
+/// A call whose reply comes with its metadata; see [`Call::with_metadata`].
+#[must_use = "a call is sent when it is awaited"]
+#[derive(Debug)]
+pub struct WithMetadata<'c, A, R>(Call<'c, A, R>);
+
+impl<A, R> Unpin for WithMetadata<'_, A, R> {}
+
+impl<A: Serialize, R: DeserializeOwned> Future for WithMetadata<'_, A, R> {
+    type Output = Result<(R, Metadata)>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        self.0.poll_reply(cx).map_ok(|(reply, metadata)| (reply, metadata.map(|it| *it).unwrap_or_default()))
     }
 }
 
-impl<A, R> std::fmt::Debug for Call<'_, A, R> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let stage = match self.stage {
-            Stage::Fresh => "fresh",
-            Stage::Waiting(_) => "waiting",
-            Stage::Sent(..) => "sent",
-            Stage::Done => "done",
-        };
-        f.debug_struct("Call")
-            .field("method", &self.head.method)
-            .field("stage", &stage)
-            .finish_non_exhaustive()
+/// A call that nobody waits for; see [`Call::one_way`].
+///
+/// # Errors
+///
+/// If it could not be handed over: what was not handed over has not run.
+///
+/// # Cancel safety
+///
+/// Dropped before it is ready, it has not been handed over.
+#[must_use = "a call is sent when it is awaited"]
+#[derive(Debug)]
+pub struct OneWay<'c, A>(Flight<'c, A>);
+
+impl<A> Unpin for OneWay<'_, A> {}
+
+impl<A: Serialize> Future for OneWay<'_, A> {
+    type Output = Result<()>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
+        self.0.poll(cx, &mut |_, _| {})
     }
 }

@@ -1,62 +1,86 @@
 //! Many calls at once over one stream: ids are given, replies are matched to callers.
 //!
-//! A call's bytes wait in `out`, the call waits in `pending`. Callers append, one task writes and reads;
-//! all callers that append before the task runs share one write. No code of a user runs under the lock.
+//! A call's bytes wait in `out`, the call waits in `pending`. Whoever holds `outbound` writes: a caller that is
+//! alone sends its own bytes, otherwise callers append and one task sends what all of them have left. No code
+//! of a user runs under the lock.
 
 use std::cell::Cell;
-use std::future::{Future, poll_fn};
+use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker, ready};
-use std::time::Duration;
 
-use tokio::sync::{Notify, Semaphore};
+use tokio::io::AsyncWrite;
 use tokio::time::Instant;
 
-use super::link::{Link, Outgoing, Room, Sent};
-use super::pending::{Pending, Polled, SLOTS_MAX, Settled, Span};
-use crate::arrival::Arrival;
+use super::link::{Link, Outgoing, Room, Sent, Settle};
+use super::pending::{Pending, Polled, Span, Until};
+use super::room::Line;
+use super::speak::Chosen;
 use crate::body::{Body, Sink};
 use crate::codec::Format;
 use crate::error::{Code, Error, Phase, Result};
-use crate::input::Input;
 use crate::limits::Limits;
-use crate::message::Read;
 use crate::output::{self, Output};
-use crate::protocol::{Protocol, ReadReplies, WriteRequests};
-use crate::timer::{self, Timer};
-use crate::transport::{BoxFuture, Stream};
+use crate::protocol::{Protocol, WriteRequests};
+use crate::transport::BoxFuture;
 
 /// What callers and the connection's task share.
-struct Connection<P: Protocol> {
+pub(super) struct Connection<P: Protocol> {
     state: Mutex<State<P::WriteRequests>>,
-    /// A permit for every call that may wait for a reply.
-    room: Arc<Semaphore>,
-    /// Told when `out` has been taken to be sent.
-    taken: Notify,
-    format: Format,
-    limits: Limits,
-    peer: Arc<str>,
+    /// Whether calls can still be sent; changed under the lock, looked at without.
+    is_open: AtomicBool,
+    pub(super) format: Format,
+    pub(super) limits: Limits,
+    pub(super) peer: Arc<str>,
 }
 
-struct State<W> {
-    pending: Pending,
-    writer: W,
-    /// Bytes that the task has not taken.
-    out: Vec<u8>,
+/// What the lock protects.
+pub(super) struct State<W> {
+    pub(super) pending: Pending,
+    pub(super) writer: W,
+    /// Bytes that nobody has taken to send.
+    pub(super) out: Vec<u8>,
     /// All bytes that were ever put into `out`, and those of them that were handed to the socket.
-    given: u64,
-    sent: u64,
+    pub(super) given: u64,
+    pub(super) sent: u64,
+    /// The sending half; whoever takes it out sends, and puts it back.
+    pub(super) outbound: Option<Outbound>,
+    /// Callers that wait for room.
+    pub(super) line: Line,
     /// The connection's task, and whether it has been woken since it last looked.
-    task: Option<Waker>,
-    is_woken: bool,
+    pub(super) task: Option<Waker>,
+    pub(super) is_woken: bool,
     /// When the earliest call ends, as far as the task has to know.
-    deadline: Option<Instant>,
+    pub(super) deadline: Option<Instant>,
     /// Why nothing can be sent any more.
-    closed: Option<Error>,
+    pub(super) closed: Option<Error>,
+    /// The server takes no further calls.
+    pub(super) is_leaving: bool,
     /// The user is done with the connection.
-    is_closing: bool,
+    pub(super) is_closing: bool,
+}
+
+/// The sending half of a stream, and what is being sent on it.
+pub(super) struct Outbound {
+    pub(super) writer: Pin<Box<dyn AsyncWrite + Send + Unpin>>,
+    pub(super) output: Output,
+    /// What went wrong while a caller sent; the task makes it known.
+    pub(super) failed: Option<io::Error>,
+}
+
+impl Outbound {
+    /// Sends what is in hand and tells a buffering stream that this is all.
+    #[inline]
+    pub(super) fn send(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if let Some(cause) = self.failed.take() {
+            return Poll::Ready(Err(cause));
+        }
+        ready!(self.output.send(cx, &mut *self.writer))?;
+        self.writer.as_mut().poll_flush(cx)
+    }
 }
 
 thread_local! {
@@ -67,110 +91,179 @@ thread_local! {
 /// A buffer that grew beyond this is not kept for the thread's next call.
 const SPARE_KEPT_MAX: usize = 64 * 1024;
 
-fn put_back(mut spare: Vec<u8>) {
+fn put_back(spare: Vec<u8>) {
     if spare.capacity() <= SPARE_KEPT_MAX {
-        spare.clear();
         SPARE.set(spare);
     }
 }
 
-/// A connection that speaks `P` on `stream`, and the task that drives it.
-pub(crate) fn start<P: Protocol>(
-    stream: Stream,
-    first: Vec<u8>,
-    limits: &Limits,
-) -> (Arc<dyn Link>, impl Future<Output = ()> + Send + 'static) {
-    let writer = P::WriteRequests::new(limits);
-    let format = writer.format();
-    let connection = Arc::new(Connection::<P> {
-        state: Mutex::new(State {
+impl<P: Protocol> Connection<P> {
+    pub(super) fn new(outbound: Outbound, peer: &str, chosen: &Chosen) -> Arc<Self> {
+        let mut writer = P::WriteRequests::new(&chosen.terms());
+        let mut out = Vec::new();
+        writer.greet(&mut out);
+        let format = writer.format();
+        let state = State {
             pending: Pending::default(),
             writer,
-            out: Vec::new(),
-            given: 0,
+            given: out.len() as u64,
+            out,
             sent: 0,
+            outbound: Some(outbound),
+            line: Line::default(),
             task: None,
             is_woken: false,
             deadline: None,
             closed: None,
+            is_leaving: false,
             is_closing: false,
-        }),
-        room: Arc::new(Semaphore::new(limits.calls_pending_max.min(SLOTS_MAX))),
-        taken: Notify::new(),
-        format,
-        limits: limits.clone(),
-        peer: stream.peer.as_str().into(),
-    });
-    let driver = Driver {
-        connection: connection.clone(),
-        reader: P::ReadReplies::new(limits),
-        input: Input::starting_with(first),
-        stream,
-        output: Output::default(),
-        timer: Timer::default(),
-        unknown_replies: 0,
-        has_yielded: false,
-        arrival: Arrival::default(),
-        closing: None,
-        callers: Vec::new(),
-    };
-    (connection, driver.run())
-}
+        };
+        Arc::new(Self {
+            state: Mutex::new(state),
+            is_open: AtomicBool::new(true),
+            format,
+            limits: chosen.limits.clone(),
+            peer: peer.into(),
+        })
+    }
 
-impl<P: Protocol> Connection<P> {
-    fn state(&self) -> MutexGuard<'_, State<P::WriteRequests>> {
+    #[inline]
+    pub(super) fn state(&self) -> MutexGuard<'_, State<P::WriteRequests>> {
         // No code of a user runs under this lock.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn error(&self, code: Code, text: impl Into<std::borrow::Cow<'static, str>>, phase: Phase) -> Error {
+    pub(super) fn error(
+        &self,
+        code: Code,
+        text: impl Into<std::borrow::Cow<'static, str>>,
+        phase: Phase,
+    ) -> Error {
         Error::new(code, text).in_phase(phase).at_peer(self.peer.clone())
     }
 
-    fn send_with_room(&self, outgoing: &Outgoing<'_>, cx: &mut Context<'_>) -> Result<Sent> {
-        let mut spare = SPARE.take();
-        spare.clear();
-        let mut sink = Sink::new(self.format, &mut spare);
-        let encoded = outgoing.argument.encode(&mut sink);
-        let preamble = sink.preamble;
-        if let Err(error) = encoded.and_then(|()| fits(spare.len(), &self.limits)) {
-            put_back(spare);
-            return Err(error.not_executed());
+    /// No call can be sent from now on.
+    pub(super) fn shut(&self) {
+        self.is_open.store(false, Ordering::Release);
+    }
+
+    /// Whether one more call may be sent.
+    #[inline]
+    fn has_room(&self, state: &State<P::WriteRequests>) -> bool {
+        state.pending.len() + state.line.promised() < self.limits.calls_pending_max
+            && state.out.len() < self.limits.outbound_len_max
+    }
+
+    /// Wakes whoever is the first to wait for room, if there is some.
+    #[inline]
+    pub(super) fn call_in(&self, state: &State<P::WriteRequests>) -> Option<Waker> {
+        if state.line.is_empty() || !self.has_room(state) { None } else { state.line.first() }
+    }
+
+    /// Puts an encoded call on its way.
+    #[inline]
+    fn put(
+        &self,
+        outgoing: &Outgoing<'_>,
+        room: Option<Room>,
+        sink: Encoded<'_>,
+        cx: &mut Context<'_>,
+    ) -> Result<Sent> {
+        let mut guard = self.state();
+        let state = &mut *guard;
+        match room {
+            Some(room) => {
+                state.line.keep();
+                room.keep();
+            }
+            None if !state.line.is_empty() || !self.has_room(state) => return Ok(Sent::NoRoom),
+            None => {}
+        }
+        if let Some(error) = &state.closed {
+            return Err(error.clone().not_executed());
+        }
+        if state.is_leaving {
+            let text = "the server takes no further calls";
+            return Err(self.error(Code::Unavailable, text, Phase::Queue).not_executed());
+        }
+        let is_alone = state.pending.is_empty() && state.out.is_empty();
+        let id = match outgoing.head.is_one_way {
+            true => state.pending.unheard(),
+            false => state.pending.next_id(),
+        };
+        let start = state.given;
+        let at = state.out.len();
+        output::lend(&mut state.out);
+        state.writer.request(&mut state.out, id, &outgoing.head, sink.preamble, sink.bytes);
+        state.given += (state.out.len() - at) as u64;
+        if !outgoing.head.is_one_way {
+            let span = Span { start, end: state.given };
+            // One that is alone wakes no task that would read the clock for it.
+            let until = match outgoing.until {
+                Until::In(_) if is_alone => Until::At(outgoing.until.moment(Instant::now())),
+                until => until,
+            };
+            let inserted = state.pending.insert(cx.waker().clone(), until, span);
+            debug_assert_eq!(inserted, id, "the id on the wire is the call's");
+            if let Until::At(moment) = until
+                && state.deadline.is_none_or(|earliest| moment < earliest)
+            {
+                state.deadline = Some(moment);
+                state.wake_task();
+            }
+        }
+        if is_alone && let Some(outbound) = state.outbound.take() {
+            if outbound.output.is_done() {
+                self.send_alone(guard, outbound, cx);
+            } else {
+                state.outbound = Some(outbound);
+                state.wake_task();
+            }
+        } else {
+            state.wake_task();
+        }
+        match outgoing.head.is_one_way {
+            true => Ok(Sent::Unheard),
+            false => Ok(Sent::As(id)),
+        }
+    }
+
+    /// Sends the bytes of a call that has nobody beside it, without the connection's task.
+    #[inline]
+    fn send_alone(
+        &self,
+        mut guard: MutexGuard<'_, State<P::WriteRequests>>,
+        mut outbound: Outbound,
+        cx: &mut Context<'_>,
+    ) {
+        outbound.output.take(&mut guard.out);
+        drop(guard);
+        if let Poll::Ready(Err(cause)) = outbound.send(cx) {
+            outbound.failed = Some(cause);
         }
         let mut guard = self.state();
         let state = &mut *guard;
-        if let Some(error) = &state.closed {
-            put_back(spare);
-            return Err(error.clone().not_executed());
+        state.sent = outbound.output.total();
+        let is_done = outbound.output.is_done() && outbound.failed.is_none();
+        if is_done && state.out.is_empty() {
+            outbound.output.rest();
+        } else {
+            // What is left is sent by the task, which is woken when the stream takes more.
+            state.wake_task();
         }
-        if state.out.len() >= self.limits.outbound_len_max {
-            put_back(spare);
-            return Ok(Sent::NoRoom);
-        }
-        let (at, id) = (state.out.len(), state.pending.next_id());
-        state.writer.request(&mut state.out, id, &outgoing.head, preamble, &spare);
-        let span = Span { start: state.given, end: state.given + (state.out.len() - at) as u64 };
-        state.given = span.end;
-        let inserted = state.pending.insert(cx.waker().clone(), outgoing.deadline, span);
-        debug_assert_eq!(inserted, id, "the id on the wire is the call's");
-        if state.deadline.is_none_or(|earliest| outgoing.deadline < earliest) {
-            state.deadline = Some(outgoing.deadline);
-        }
-        state.wake_task();
-        drop(guard);
-        put_back(spare);
-        Ok(Sent::As(id))
+        state.outbound = Some(outbound);
     }
 }
 
-impl<W> State<W> {
-    /// Whether nobody waits and nothing is to be sent, but a buffer is held that is not small.
-    fn is_at_rest(&self) -> bool {
-        const KEPT_LEN: usize = 4 * 1024;
-        self.out.capacity() > KEPT_LEN && self.out.is_empty() && self.pending.is_empty()
-    }
+/// An argument, written.
+struct Encoded<'e> {
+    bytes: &'e [u8],
+    preamble: Option<&'static crate::codec::Preamble>,
+}
 
-    fn wake_task(&mut self) {
+impl<W> State<W> {
+    #[inline]
+    pub(super) fn wake_task(&mut self) {
         if !self.is_woken
             && let Some(task) = &self.task
         {
@@ -182,36 +275,43 @@ impl<W> State<W> {
 
 impl<P: Protocol> Link for Connection<P> {
     fn send(&self, outgoing: &Outgoing<'_>, room: Option<Room>, cx: &mut Context<'_>) -> Result<Sent> {
-        match room {
-            Some(room) => room.0.forget(),
-            None => match self.room.try_acquire() {
-                Ok(permit) => permit.forget(),
-                Err(_) => return Ok(Sent::NoRoom),
-            },
-        }
-        let sent = self.send_with_room(outgoing, cx);
-        if !matches!(sent, Ok(Sent::As(_))) {
-            self.room.add_permits(1);
-        }
+        let mut spare = SPARE.take();
+        spare.clear();
+        let mut sink = Sink::new(self.format, &mut spare);
+        let encoded = outgoing.argument.encode(&mut sink);
+        let preamble = sink.written.preamble;
+        let sent = match encoded.and_then(|()| fits(spare.len(), &self.limits)) {
+            Ok(()) => self.put(outgoing, room, Encoded { bytes: &spare, preamble }, cx),
+            Err(error) => Err(error.not_executed()),
+        };
+        put_back(spare);
         sent
     }
 
-    fn poll(&self, id: u64, cx: &mut Context<'_>, settle: &mut dyn FnMut(Result<Body<'_>>)) -> Poll<()> {
+    fn poll(&self, id: u64, cx: &mut Context<'_>, settle: &mut Settle<'_>) -> Poll<()> {
         let mut bytes = SPARE.take();
-        let polled = self.state().pending.poll(id, cx.waker(), &mut bytes);
+        let mut state = self.state();
+        let polled = state.pending.poll(id, cx.waker(), &mut bytes);
         let outcome = match polled {
-            Polled::Waits(_) => {
+            Polled::Waits(outdated) => {
+                drop(state);
+                drop(outdated);
                 SPARE.set(bytes);
                 return Poll::Pending;
             }
             Polled::Done(outcome) => outcome,
         };
-        self.room.add_permits(1);
-        match &outcome {
-            Ok((format, types)) => {
-                settle(Ok(Body { format: *format, bytes: &bytes, types: types.as_ref() }));
+        let next = self.call_in(&state);
+        drop(state);
+        if let Some(next) = next {
+            next.wake();
+        }
+        match outcome {
+            Ok(arrived) => {
+                let body = Body { format: arrived.format, bytes: &bytes, types: arrived.types.as_ref() };
+                settle(Ok(body), arrived.metadata);
             }
-            Err(error) => settle(Err(error.clone())),
+            Err(error) => settle(Err(error), None),
         }
         put_back(bytes);
         Poll::Ready(())
@@ -228,36 +328,81 @@ impl<P: Protocol> Link for Connection<P> {
             state.given += (state.out.len() - at) as u64;
             state.wake_task();
         }
+        let next = self.call_in(state);
         drop(guard);
         drop(waker);
-        self.room.add_permits(1);
+        if let Some(next) = next {
+            next.wake();
+        }
     }
 
     fn room(self: Arc<Self>) -> BoxFuture<'static, Room> {
         Box::pin(async move {
-            let permit = self.room.clone().acquire_owned().await;
-            loop {
-                let taken = self.taken.notified();
-                let is_full = {
-                    let state = self.state();
-                    state.closed.is_none() && state.out.len() >= self.limits.outbound_len_max
-                };
-                if !is_full {
-                    return Room(permit.expect("the semaphore is never closed"));
-                }
-                taken.await;
-            }
+            let mut waiting = Waiting { connection: self.clone(), ticket: None };
+            poll_fn(|cx| waiting.poll(cx)).await;
+            Room::on(self)
         })
     }
 
+    fn give_up_room(&self) {
+        let next = {
+            let mut state = self.state();
+            state.line.keep();
+            self.call_in(&state)
+        };
+        if let Some(next) = next {
+            next.wake();
+        }
+    }
+
+    #[inline]
     fn is_open(&self) -> bool {
-        self.state().closed.is_none()
+        self.is_open.load(Ordering::Acquire)
     }
 
     fn close(&self) {
         let mut state = self.state();
         state.is_closing = true;
         state.wake_task();
+    }
+}
+
+/// A caller in the line.
+struct Waiting<P: Protocol> {
+    connection: Arc<Connection<P>>,
+    ticket: Option<u64>,
+}
+
+impl<P: Protocol> Waiting<P> {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let mut guard = self.connection.state();
+        let state = &mut *guard;
+        // A connection that has ended says so when the call is sent.
+        let room = state.closed.is_some() || state.is_leaving || self.connection.has_room(state);
+        if !state.line.enter(&mut self.ticket, room, cx.waker()) {
+            return Poll::Pending;
+        }
+        let next = self.connection.call_in(state);
+        drop(guard);
+        if let Some(next) = next {
+            next.wake();
+        }
+        Poll::Ready(())
+    }
+}
+
+impl<P: Protocol> Drop for Waiting<P> {
+    fn drop(&mut self) {
+        if let Some(ticket) = self.ticket {
+            let next = {
+                let mut state = self.connection.state();
+                state.line.leave(ticket);
+                self.connection.call_in(&state)
+            };
+            if let Some(next) = next {
+                next.wake();
+            }
+        }
     }
 }
 
@@ -268,252 +413,4 @@ fn fits(len: usize, limits: &Limits) -> Result<()> {
     }
     let text = format!("an argument of {len} bytes is over the limit of {limit}");
     Err(Error::new(Code::ResourceExhausted, text))
-}
-
-/// The task of a connection: the only one that reads and writes its stream.
-struct Driver<P: Protocol> {
-    connection: Arc<Connection<P>>,
-    reader: P::ReadReplies,
-    input: Input,
-    stream: Stream,
-    output: Output,
-    timer: Timer,
-    unknown_replies: usize,
-    has_yielded: bool,
-    arrival: Arrival,
-    /// Until when a connection that is being closed sends what is left.
-    closing: Option<Instant>,
-    /// Callers to be woken once the lock is free.
-    callers: Vec<Waker>,
-}
-
-/// The most reads before other tasks have a turn.
-const READS_MAX: usize = 16;
-
-impl<P: Protocol> Driver<P> {
-    async fn run(mut self) {
-        let error = poll_fn(|cx| self.poll(cx)).await;
-        self.end(error);
-        // The peer may be waiting for the end of our direction.
-        let _ = poll_fn(|cx| Pin::new(&mut *self.stream.writer).poll_shutdown(cx)).await;
-    }
-
-    /// Ends every call that waits; those of which no byte was handed over have certainly not run.
-    fn end(&mut self, error: Error) {
-        let mut guard = self.connection.state();
-        let state = &mut *guard;
-        let sent = state.sent;
-        state.pending.end(&mut self.callers, |_, _, span| {
-            let error = error.clone();
-            Some(if span.start >= sent { error.not_executed() } else { error })
-        });
-        state.closed = Some(error);
-        state.out = Vec::new();
-        state.task = None;
-        drop(guard);
-        self.callers.drain(..).for_each(Waker::wake);
-        self.connection.taken.notify_waiters();
-    }
-
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Error> {
-        {
-            let mut state = self.connection.state();
-            state.is_woken = false;
-            if !state.task.as_ref().is_some_and(|task| task.will_wake(cx.waker())) {
-                state.task = Some(cx.waker().clone());
-            }
-            if state.is_closing {
-                drop(state);
-                return self.poll_close(cx);
-            }
-        }
-        if let Poll::Ready(error) = self.poll_input(cx) {
-            return Poll::Ready(error);
-        }
-        if self.lets_callers_first(cx) {
-            return Poll::Pending;
-        }
-        if let Poll::Ready(Err(cause)) = self.poll_output(cx) {
-            return Poll::Ready(self.lost(cause, Phase::Write));
-        }
-        self.poll_deadlines(cx)
-    }
-
-    /// Goes once to the end of the runtime's queue before it sends, where several calls are under way.
-    ///
-    /// A runtime with several threads runs a woken task next, before the other callers that are ready: this
-    /// task would send each request alone. Behind them it sends all of theirs in one write.
-    fn lets_callers_first(&mut self, cx: &mut Context<'_>) -> bool {
-        const ENOUGH_LEN: usize = 64 * 1024;
-        let mut state = self.connection.state();
-        let gathers = !state.out.is_empty() && state.out.len() < ENOUGH_LEN && state.pending.has_several();
-        self.has_yielded = gathers && !self.has_yielded;
-        if self.has_yielded {
-            state.is_woken = true;
-            cx.waker().wake_by_ref();
-        }
-        self.has_yielded
-    }
-
-    /// Sends what is left, withdrawals among it, for as long as a moment allows.
-    fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<Error> {
-        const LINGER: Duration = Duration::from_secs(1);
-        if self.poll_output(cx).is_pending() {
-            let until = *self.closing.get_or_insert_with(|| {
-                self.timer = Timer::default();
-                timer::after(LINGER)
-            });
-            self.timer.by(until);
-            ready!(self.timer.poll(cx));
-        }
-        let text = "the client has closed the connection";
-        Poll::Ready(self.connection.error(Code::Cancelled, text, Phase::Wait))
-    }
-
-    fn lost(&self, cause: io::Error, phase: Phase) -> Error {
-        self.connection
-            .error(Code::Unavailable, format!("the connection was lost: {cause}"), phase)
-            .caused_by(cause)
-    }
-
-    fn poll_input(&mut self, cx: &mut Context<'_>) -> Poll<Error> {
-        for _ in 0..READS_MAX {
-            let (connection, reader) = (&*self.connection, &mut self.reader);
-            let (unknown_replies, callers) = (&mut self.unknown_replies, &mut self.callers);
-            let (mut failed, mut done) = (None, 0);
-            let read = self.input.poll_read(cx, &mut *self.stream.reader, |bytes| {
-                let (used, outcome) = receive(connection, reader, bytes, unknown_replies, callers);
-                (failed, done) = (outcome.err(), used);
-                used
-            });
-            self.callers.drain(..).for_each(Waker::wake);
-            if let Some(error) = failed {
-                return Poll::Ready(error);
-            }
-            match read {
-                Poll::Pending => return Poll::Pending,
-                Poll::Ready(Ok(0)) => {
-                    return Poll::Ready(self.connection.error(
-                        Code::Unavailable,
-                        "the server closed the connection",
-                        Phase::Wait,
-                    ));
-                }
-                Poll::Ready(Ok(_)) => self.arrival.note(done, self.input.tail().len()),
-                Poll::Ready(Err(cause)) => return Poll::Ready(self.lost(cause, Phase::Wait)),
-            }
-        }
-        cx.waker().wake_by_ref();
-        Poll::Pending
-    }
-
-    fn poll_output(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let connection = &*self.connection;
-        let before = self.output.total();
-        let written = self.output.poll(cx, &mut *self.stream.writer, |buffer| {
-            let mut state = connection.state();
-            let was_full = state.out.len() >= connection.limits.outbound_len_max;
-            // Also where nothing is to be sent: the next calls gather in the buffer that is free now.
-            if !state.out.is_empty() || state.out.capacity() == 0 {
-                std::mem::swap(&mut state.out, buffer);
-            }
-            if state.is_at_rest() {
-                output::give_back(std::mem::take(&mut state.out));
-            }
-            drop(state);
-            if was_full {
-                connection.taken.notify_waiters();
-            }
-        });
-        if self.output.total() != before {
-            connection.state().sent = self.output.total();
-        }
-        written
-    }
-
-    /// Ends calls whose deadline has passed, and the connection if a reply does not arrive in time.
-    fn poll_deadlines(&mut self, cx: &mut Context<'_>) -> Poll<Error> {
-        loop {
-            let arrival = self.arrival.deadline(&self.connection.limits);
-            let deadline = self.connection.state().deadline;
-            for at in [arrival, deadline].into_iter().flatten() {
-                self.timer.by(at);
-            }
-            let now = ready!(self.timer.poll(cx));
-            if arrival.is_some_and(|at| at <= now) {
-                let text = "a reply began and did not arrive in time";
-                return Poll::Ready(self.connection.error(Code::Unavailable, text, Phase::Wait));
-            }
-            if deadline.is_some_and(|at| at <= now) {
-                self.expire(now);
-            }
-        }
-    }
-
-    /// Ends calls whose deadline has passed, and tells the server that nobody waits for them.
-    fn expire(&mut self, now: Instant) {
-        let mut guard = self.connection.state();
-        let State { pending, writer, out, given, sent, .. } = &mut *guard;
-        let (connection, at) = (&self.connection, out.len());
-        pending.end(&mut self.callers, |id, deadline, span| {
-            if deadline > now {
-                return None;
-            }
-            writer.cancel(out, id);
-            let phase = if span.end > *sent { Phase::Write } else { Phase::Wait };
-            Some(connection.error(Code::DeadlineExceeded, "the deadline passed without a reply", phase))
-        });
-        *given += (out.len() - at) as u64;
-        guard.deadline = guard.pending.next_deadline();
-        guard.wake_task();
-        drop(guard);
-        self.callers.drain(..).for_each(Waker::wake);
-    }
-}
-
-/// Hands replies to their callers. Returns how many bytes were taken, and why the stream has ended if so.
-fn receive<P: Protocol>(
-    connection: &Connection<P>,
-    reader: &mut P::ReadReplies,
-    bytes: &[u8],
-    unknown_replies: &mut usize,
-    callers: &mut Vec<Waker>,
-) -> (usize, Result<()>) {
-    let mut used = 0;
-    let mut state = connection.state();
-    loop {
-        match reader.read(bytes.get(used..).unwrap_or_default()) {
-            Ok(Read::Message { message, used: taken }) => {
-                used += taken;
-                let outcome = message.outcome.map_err(|error| match error.is_remote() {
-                    true => error,
-                    false => error.at_peer(connection.peer.clone()),
-                });
-                match state.pending.settle(message.id, outcome) {
-                    Settled::Caller(caller) => callers.push(caller),
-                    Settled::Late => {}
-                    Settled::Unknown => {
-                        tracing::debug!(peer = %connection.peer, id = message.id, "a reply to no call of ours");
-                        *unknown_replies += 1;
-                    }
-                }
-                if *unknown_replies > connection.limits.unknown_replies_max {
-                    let text = "too many replies to no call of ours";
-                    return (used, Err(connection.error(Code::Unavailable, text, Phase::Wait)));
-                }
-            }
-            Ok(Read::More { used: taken }) => return (used + taken, Ok(())),
-            Ok(Read::End) => {
-                let text = "the server ended the stream";
-                return (used, Err(connection.error(Code::Unavailable, text, Phase::Wait)));
-            }
-            Err(error) => {
-                let text = format!("the server's stream cannot be followed: {}", error.message());
-                return (
-                    used,
-                    Err(connection.error(Code::Unavailable, text, Phase::Decode).caused_by(error)),
-                );
-            }
-        }
-    }
 }

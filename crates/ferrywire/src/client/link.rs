@@ -3,12 +3,11 @@
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use tokio::sync::OwnedSemaphorePermit;
-use tokio::time::Instant;
-
+use super::pending::Until;
 use crate::body::{Body, Encode};
 use crate::error::Result;
 use crate::message::Head;
+use crate::metadata::Metadata;
 use crate::transport::BoxFuture;
 
 /// A connection over which calls are made. Erased once per call, not per field.
@@ -17,13 +16,16 @@ pub(crate) trait Link: Send + Sync + 'static {
     fn send(&self, outgoing: &Outgoing<'_>, room: Option<Room>, cx: &mut Context<'_>) -> Result<Sent>;
 
     /// Hands the reply to `settle` once it is here. The bytes are only lent.
-    fn poll(&self, id: u64, cx: &mut Context<'_>, settle: &mut dyn FnMut(Result<Body<'_>>)) -> Poll<()>;
+    fn poll(&self, id: u64, cx: &mut Context<'_>, settle: &mut Settle<'_>) -> Poll<()>;
 
     /// Forgets a call, and tells the server where the wire has a word for that.
     fn withdraw(&self, id: u64);
 
     /// Waits until there is room for a call.
     fn room(self: Arc<Self>) -> BoxFuture<'static, Room>;
+
+    /// A promised place is not wanted any more.
+    fn give_up_room(&self);
 
     /// Whether calls can still be sent.
     fn is_open(&self) -> bool;
@@ -32,15 +34,36 @@ pub(crate) trait Link: Send + Sync + 'static {
     fn close(&self);
 }
 
-/// A place on a connection, taken before the call is sent.
-#[derive(Debug)]
-pub(crate) struct Room(pub(crate) OwnedSemaphorePermit);
+/// Gets a reply: its body, and what came beside it.
+pub(crate) type Settle<'s> = dyn FnMut(Result<Body<'_>>, Option<Box<Metadata>>) + 's;
+
+/// A place on a connection, promised before the call is sent.
+pub(crate) struct Room(Option<Arc<dyn Link>>);
+
+impl Room {
+    pub(crate) fn on(link: Arc<dyn Link>) -> Self {
+        Self(Some(link))
+    }
+
+    /// The place is taken, or was given up otherwise.
+    pub(crate) fn keep(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for Room {
+    fn drop(&mut self) {
+        if let Some(link) = self.0.take() {
+            link.give_up_room();
+        }
+    }
+}
 
 /// A call on its way out.
 pub(crate) struct Outgoing<'o> {
     pub(crate) head: Head<'o>,
     pub(crate) argument: &'o dyn Encode,
-    pub(crate) deadline: Instant,
+    pub(crate) until: Until,
 }
 
 /// What became of sending.
@@ -48,6 +71,8 @@ pub(crate) struct Outgoing<'o> {
 pub(crate) enum Sent {
     /// The call has this id.
     As(u64),
+    /// The call has been handed over, and nobody waits for its reply.
+    Unheard,
     /// The connection is full; see [`Link::room`].
     NoRoom,
 }

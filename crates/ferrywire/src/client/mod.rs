@@ -9,26 +9,31 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use tokio::task::JoinHandle;
 
-use crate::codec::Shape;
+use crate::codec::{Format, Shape};
 use crate::error::{Code, Error, Result};
 use crate::limits::Limits;
+use crate::message::Head;
 use crate::protocol::{NetRpc, Protocol};
 use crate::transport::{IntoAddress, Memory, Stream};
 
 mod call;
 mod connection;
+mod driver;
+mod flight;
 mod link;
+mod names;
 mod pending;
 mod pool;
+mod room;
 mod speak;
 mod stub;
 
-pub use call::Call;
+pub use call::{Call, OneWay, WithMetadata};
 pub use stub::Stub;
 
-use call::{Argument, Encoded};
+use flight::{Argument, Encoded};
 use pool::Pool;
-use speak::{Speak, Speaks};
+use speak::{Chosen, Speak, Speaks};
 
 /// Calls methods of a server by name; the ground on which generated clients stand.
 ///
@@ -42,7 +47,7 @@ pub struct Client {
 /// Collects what a client is made of.
 #[must_use]
 pub struct Builder {
-    limits: Limits,
+    chosen: Chosen,
     memory: Option<Memory>,
     speak: Arc<dyn Speak>,
 }
@@ -60,7 +65,7 @@ impl Client {
 
     /// A builder with default limits, for Go's `net/rpc`.
     pub fn builder() -> Builder {
-        Builder { limits: Limits::default(), memory: None, speak: Arc::new(Speaks::<NetRpc>::new()) }
+        Builder { chosen: Chosen::default(), memory: None, speak: Arc::new(Speaks::<NetRpc>::new()) }
     }
 
     /// A call of `method`, such as `Arith.Multiply`; sent when it is awaited.
@@ -76,7 +81,8 @@ impl Client {
         A: Serialize + Deserialize<'static>,
         R: DeserializeOwned,
     {
-        Call::new(&self.pool, method, Argument::Encoded(self.encode(argument)))
+        let head = Head { place: self.pool.names.place(method), ..Head::of(method) };
+        Call::new(&self.pool, head, Argument::Encoded(self.encode(argument)))
     }
 
     /// Starts a call at once, as Go's `client.Go` does; await it later for its reply.
@@ -88,14 +94,14 @@ impl Client {
         R: DeserializeOwned + Send + 'static,
     {
         let (pool, method, encoded) = (self.pool.clone(), method.into(), self.encode(argument));
-        Started(tokio::spawn(
-            async move { Call::<(), R>::new(&pool, &method, Argument::Encoded(encoded)).await },
-        ))
+        Started(tokio::spawn(async move {
+            let head = Head { place: pool.names.place(&method), ..Head::of(&method) };
+            Call::<(), R>::new(&pool, head, Argument::Encoded(encoded)).await
+        }))
     }
 
     fn encode<A: Serialize + Deserialize<'static>>(&self, argument: &A) -> Encoded {
-        let format = self.pool.speak().format(self.pool.limits());
-        Encoded::new(format, argument, &Shape::of::<A>())
+        Encoded::new(self.pool.format(), argument, &Shape::of::<A>())
     }
 }
 
@@ -108,13 +114,27 @@ impl std::fmt::Debug for Client {
 impl Builder {
     /// Replaces the limits, timeouts among them.
     pub fn limits(mut self, limits: Limits) -> Self {
-        self.limits = limits;
+        self.chosen.limits = limits;
         self
     }
 
     /// Chooses what is spoken; Go's `net/rpc` unless chosen.
     pub fn protocol<P: Protocol>(mut self, _protocol: P) -> Self {
         self.speak = Arc::new(Speaks::<P>::new());
+        self
+    }
+
+    /// Chooses the codec of arguments, which replies have too: postcard unless chosen, on wires that leave a
+    /// choice.
+    pub fn codec(mut self, format: Format) -> Self {
+        self.chosen.format = Some(format);
+        self
+    }
+
+    /// Demands a checksum with every message in both directions, on wires that can carry one; off unless
+    /// asked for. Damage on the way then ends the connection instead of reaching a method.
+    pub fn checksum(mut self) -> Self {
+        self.chosen.checksum = true;
         self
     }
 
@@ -139,9 +159,10 @@ impl Builder {
     ///
     /// # Errors
     ///
-    /// [`Code::InvalidArgument`] if the address is none.
+    /// [`Code::InvalidArgument`] if the address is none, or the protocol does not carry the chosen codec.
     pub fn lazy(self, address: impl IntoAddress) -> Result<Client> {
-        let pool = Pool::new(address.into_address()?, self.memory, self.speak, self.limits);
+        self.speak.check(&self.chosen)?;
+        let pool = Pool::new(address.into_address()?, self.memory, self.speak, self.chosen);
         Ok(Client { pool })
     }
 
@@ -149,7 +170,7 @@ impl Builder {
     ///
     /// Must be called on a runtime. Once the stream has ended, calls fail.
     pub fn over(self, stream: Stream) -> Client {
-        Client { pool: Pool::over(stream, self.speak, self.limits) }
+        Client { pool: Pool::over(stream, self.speak, self.chosen) }
     }
 }
 

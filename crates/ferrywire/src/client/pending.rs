@@ -1,34 +1,64 @@
 //! The calls that wait for a reply: who waits, for which id, and what came.
 //!
-//! A slot is free, waiting or done. Ids hold the slot and its generation, so that a late reply never finds
-//! the slot's next call. Whoever takes a call out of waiting answers it; nobody else may.
+//! A slot is free, waiting or done. Ids only grow; an id's low bits say which slot it has, and the slot knows
+//! its id, so that a late reply never finds the slot's next call. Whoever takes a call out of waiting answers
+//! it; nobody else may.
 
 use std::sync::Arc;
 use std::task::Waker;
+use std::time::Duration;
 
 use tokio::time::Instant;
 
 use crate::body::Body;
 use crate::codec::{Format, Types};
-use crate::error::Result;
+use crate::error::{Error, Result};
+use crate::metadata::Metadata;
+use crate::timer;
 
-/// A slab of calls.
-#[derive(Debug, Default)]
+/// A table of calls.
+#[derive(Debug)]
 pub(crate) struct Pending {
+    /// As many as a power of two, or none.
     slots: Vec<Slot>,
-    free: Vec<u32>,
+    /// How many are in use.
+    used: usize,
+    /// The next call's id is this or larger: one whose slot is in use is left out.
+    next: u64,
+    /// Slots of calls whose timeout has not been made a deadline yet: one clock is read for all of them.
+    fresh: Vec<u32>,
 }
 
 #[derive(Debug)]
 struct Slot {
-    generation: u64,
+    /// Of the call that has the slot; of none while it is free.
+    id: u64,
     state: State,
     /// When the call ends without a reply.
-    deadline: Instant,
+    until: Until,
     /// Where the call's bytes begin and end in all that the connection has ever been given to send.
     span: Span,
     /// The reply's body; kept, so that the next call's reply needs no memory.
     bytes: Vec<u8>,
+}
+
+/// When a call ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Until {
+    /// So long after it was sent; no clock has been read.
+    In(Duration),
+    /// At this moment.
+    At(Instant),
+}
+
+impl Until {
+    /// The moment, counted from `now` on if none has been settled.
+    pub(crate) fn moment(self, now: Instant) -> Instant {
+        match self {
+            Self::In(timeout) => timer::later(now, timeout),
+            Self::At(moment) => moment,
+        }
+    }
 }
 
 /// A stretch of the bytes that a connection sends, counted from its beginning.
@@ -42,7 +72,15 @@ pub(crate) struct Span {
 enum State {
     Free,
     Waiting(Waker),
-    Done(Result<(Format, Option<Arc<Types>>)>),
+    Done(Result<Arrived>),
+}
+
+/// What a reply is, beside its bytes.
+#[derive(Debug)]
+pub(crate) struct Arrived {
+    pub(crate) format: Format,
+    pub(crate) types: Option<Arc<Types>>,
+    pub(crate) metadata: Option<Box<Metadata>>,
 }
 
 /// Whom a reply was for.
@@ -50,7 +88,7 @@ enum State {
 pub(crate) enum Settled {
     /// A caller that waits.
     Caller(Waker),
-    /// A call that was withdrawn or has ended.
+    /// A call that was withdrawn, has ended, or wanted no reply.
     Late,
     /// No call that was ever made.
     Unknown,
@@ -62,66 +100,146 @@ pub(crate) enum Polled {
     /// It still waits. Its former waker, if it has another now, is to be dropped without the lock.
     Waits(#[allow(dead_code, reason = "only to be dropped")] Option<Waker>),
     /// It has ended; with success, the buffer has been swapped for that of the reply's body.
-    Done(Result<(Format, Option<Arc<Types>>)>),
+    Done(Result<Arrived>),
 }
 
-/// The low bits of an id are the slot's, the others its generation's.
-const SLOT_BITS: u32 = 16;
-/// The most slots that ids can tell apart.
-pub(crate) const SLOTS_MAX: usize = 1 << SLOT_BITS;
+/// The id of no call.
+const NOBODY: u64 = 0;
 /// A buffer that grew beyond this is given back after its call.
 const BUFFER_KEPT_MAX: usize = 16 * 1024;
+/// A small table is used to its last slot.
+const GROWN_AT_LEAST: usize = 8;
+/// So many slots stay allocated when nobody calls.
+const SLOTS_KEPT: usize = 16;
+
+impl Slot {
+    fn free() -> Self {
+        let until = Until::In(Duration::ZERO);
+        Self { id: NOBODY, state: State::Free, until, span: Span::default(), bytes: Vec::new() }
+    }
+}
+
+impl Default for Pending {
+    fn default() -> Self {
+        Self { slots: Vec::new(), used: 0, next: NOBODY + 1, fresh: Vec::new() }
+    }
+}
 
 impl Pending {
-    /// The id that the next call will have.
+    /// Where the slot of an id is.
     #[inline]
-    pub(crate) fn next_id(&self) -> u64 {
-        match self.free.last() {
-            Some(&index) => self.id_of(index as usize),
-            None => self.slots.len() as u64,
-        }
+    fn index(&self, id: u64) -> usize {
+        id as usize & self.slots.len().wrapping_sub(1)
     }
 
-    fn id_of(&self, index: usize) -> u64 {
-        let generation = self.slots.get(index).map_or(0, |slot| slot.generation);
-        generation << SLOT_BITS | index as u64
-    }
-
-    /// Adds a call; returns its id.
+    /// The id that the next call will have. Each is larger than all before.
     #[inline]
-    pub(crate) fn insert(&mut self, waker: Waker, deadline: Instant, span: Span) -> u64 {
-        let state = State::Waiting(waker);
-        if let Some(index) = self.free.pop()
-            && let Some(slot) = self.slots.get_mut(index as usize)
+    pub(crate) fn next_id(&mut self) -> u64 {
+        if self.used == self.slots.len()
+            || self.used >= GROWN_AT_LEAST && self.used * 8 > self.slots.len() * 7
         {
-            (slot.state, slot.deadline, slot.span) = (state, deadline, span);
-            return self.id_of(index as usize);
+            self.grow();
         }
-        self.slots.push(Slot { generation: 0, state, deadline, span, bytes: Vec::new() });
-        self.slots.len() as u64 - 1
+        while self.slots.get(self.index(self.next)).is_some_and(|slot| slot.id != NOBODY) {
+            self.next += 1;
+        }
+        self.next
     }
 
+    /// Doubles the table. Ids that had slots of their own have such in the larger table too.
+    #[cold]
+    fn grow(&mut self) {
+        let len = (self.slots.len() * 2).max(1);
+        let mut grown: Vec<Slot> = (0..len).map(|_| Slot::free()).collect();
+        for slot in self.slots.drain(..) {
+            if slot.id != NOBODY
+                && let Some(place) = grown.get_mut(slot.id as usize & (len - 1))
+            {
+                *place = slot;
+            }
+        }
+        self.slots = grown;
+        // The places of fresh calls have changed.
+        self.fresh.clear();
+        let is_fresh = |slot: &Slot| slot.id != NOBODY && matches!(slot.until, Until::In(_));
+        let fresh = self.slots.iter().enumerate().filter(|(_, slot)| is_fresh(slot));
+        self.fresh.extend(fresh.map(|(index, _)| index as u32));
+    }
+
+    /// An id for a call that nobody waits for.
+    pub(crate) fn unheard(&mut self) -> u64 {
+        let id = self.next;
+        self.next += 1;
+        id
+    }
+
+    /// Adds a call; returns its id. One that ends [`Until::In`] some time is fresh, see
+    /// [`stamp`](Self::stamp).
+    #[inline]
+    pub(crate) fn insert(&mut self, waker: Waker, until: Until, span: Span) -> u64 {
+        let id = self.next_id();
+        let index = self.index(id);
+        self.next += 1;
+        self.used += 1;
+        if let Until::In(_) = until {
+            self.fresh.push(index as u32);
+        }
+        if let Some(slot) = self.slots.get_mut(index) {
+            (slot.id, slot.state, slot.until, slot.span) = (id, State::Waiting(waker), until, span);
+        }
+        id
+    }
+
+    /// Whether there are calls that have to be stamped.
+    #[inline]
+    pub(crate) fn has_fresh(&self) -> bool {
+        !self.fresh.is_empty()
+    }
+
+    /// Makes the timeouts of fresh calls deadlines, counted from `now`; returns the earliest of these.
+    pub(crate) fn stamp(&mut self, now: Instant) -> Option<Instant> {
+        let mut earliest: Option<Instant> = None;
+        for index in self.fresh.drain(..) {
+            if let Some(slot) = self.slots.get_mut(index as usize)
+                && let Until::In(_) = slot.until
+            {
+                let moment = slot.until.moment(now);
+                slot.until = Until::At(moment);
+                earliest = Some(earliest.map_or(moment, |earliest| earliest.min(moment)));
+            }
+        }
+        earliest
+    }
+
+    #[inline]
     fn slot(&mut self, id: u64) -> Option<&mut Slot> {
-        let slot = self.slots.get_mut(id as usize & (SLOTS_MAX - 1))?;
-        (slot.generation == id >> SLOT_BITS).then_some(slot)
+        let index = self.index(id);
+        self.slots.get_mut(index).filter(|slot| slot.id == id && id != NOBODY)
+    }
+
+    /// How many slots are in use.
+    #[inline]
+    pub(crate) fn len(&self) -> usize {
+        self.used
     }
 
     /// Whether no slot is in use.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.free.len() == self.slots.len()
-    }
-
-    /// Whether more than one slot is in use.
     #[inline]
-    pub(crate) fn has_several(&self) -> bool {
-        self.slots.len() > self.free.len() + 1
+    pub(crate) fn is_empty(&self) -> bool {
+        self.used == 0
     }
 
     /// Gives a waiting call its reply. Returns its caller, to be woken without the lock.
     #[inline]
-    pub(crate) fn settle(&mut self, id: u64, outcome: Result<Body<'_>>) -> Settled {
+    pub(crate) fn settle(
+        &mut self,
+        id: u64,
+        outcome: Result<Body<'_>>,
+        metadata: Option<Box<Metadata>>,
+    ) -> Settled {
+        let next = self.next;
         let Some(slot) = self.slot(id) else {
-            return self.nobodys(id);
+            return if id < next && id != NOBODY { Settled::Late } else { Settled::Unknown };
         };
         if !matches!(slot.state, State::Waiting(_)) {
             return Settled::Late;
@@ -129,7 +247,7 @@ impl Pending {
         let done = outcome.map(|body| {
             slot.bytes.clear();
             slot.bytes.extend_from_slice(body.bytes);
-            (body.format, body.types.cloned())
+            Arrived { format: body.format, types: body.types.cloned(), metadata }
         });
         match std::mem::replace(&mut slot.state, State::Done(done)) {
             State::Waiting(caller) => Settled::Caller(caller),
@@ -137,25 +255,16 @@ impl Pending {
         }
     }
 
-    /// What a reply is that no slot waits for: late, if its id was ever given.
-    #[cold]
-    fn nobodys(&self, id: u64) -> Settled {
-        let slot = self.slots.get(id as usize & (SLOTS_MAX - 1));
-        let was_given = slot.is_some_and(|slot| id >> SLOT_BITS < slot.generation);
-        if was_given { Settled::Late } else { Settled::Unknown }
-    }
-
     /// Ends waiting calls without a reply: those that `error` has an error for. Their callers go into
     /// `callers`, to be woken without the lock.
     pub(crate) fn end(
         &mut self,
         callers: &mut Vec<Waker>,
-        mut error: impl FnMut(u64, Instant, Span) -> Option<crate::error::Error>,
+        mut error: impl FnMut(u64, Until, Span) -> Option<Error>,
     ) {
-        for (index, slot) in self.slots.iter_mut().enumerate() {
-            let id = slot.generation << SLOT_BITS | index as u64;
+        for slot in &mut self.slots {
             if let State::Waiting(_) = slot.state
-                && let Some(error) = error(id, slot.deadline, slot.span)
+                && let Some(error) = error(slot.id, slot.until, slot.span)
                 && let State::Waiting(caller) = std::mem::replace(&mut slot.state, State::Done(Err(error)))
             {
                 callers.push(caller);
@@ -163,10 +272,13 @@ impl Pending {
         }
     }
 
-    /// The earliest deadline of the waiting calls.
+    /// The earliest deadline of the waiting calls that have one.
     pub(crate) fn next_deadline(&self) -> Option<Instant> {
-        let waits = |slot: &&Slot| matches!(slot.state, State::Waiting(_));
-        self.slots.iter().filter(waits).map(|slot| slot.deadline).min()
+        let deadline = |slot: &Slot| match (&slot.state, slot.until) {
+            (State::Waiting(_), Until::At(moment)) => Some(moment),
+            _ => None,
+        };
+        self.slots.iter().filter_map(deadline).min()
     }
 
     /// What became of a call; its slot is then free, and has `spare` as its buffer in place of the reply's.
@@ -182,7 +294,7 @@ impl Pending {
         self.free(id);
         match state {
             State::Done(outcome) => Polled::Done(outcome),
-            State::Free | State::Waiting(_) => unreachable!("a free slot's generation is nobody's"),
+            State::Free | State::Waiting(_) => unreachable!("a free slot's id is nobody's"),
         }
     }
 
@@ -198,13 +310,21 @@ impl Pending {
         }
     }
 
+    #[inline]
     fn free(&mut self, id: u64) {
         if let Some(slot) = self.slot(id) {
-            slot.generation += 1;
+            slot.id = NOBODY;
             if slot.bytes.capacity() > BUFFER_KEPT_MAX {
                 slot.bytes = Vec::new();
             }
-            self.free.push(id as u32 & (SLOTS_MAX as u32 - 1));
+            self.used -= 1;
+        }
+    }
+
+    /// Gives back the slots that a burst has left, if none is in use.
+    pub(crate) fn shrink(&mut self) {
+        if self.is_empty() && self.slots.len() > SLOTS_KEPT {
+            *self = Self { next: self.next, ..Self::default() };
         }
     }
 }
@@ -212,11 +332,11 @@ impl Pending {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::error::{Code, Error};
+    use crate::error::Code;
 
     fn insert(pending: &mut Pending) -> u64 {
         let foreseen = pending.next_id();
-        let id = pending.insert(Waker::noop().clone(), Instant::now(), Span::default());
+        let id = pending.insert(Waker::noop().clone(), Until::At(Instant::now()), Span::default());
         assert_eq!(id, foreseen);
         id
     }
@@ -230,9 +350,9 @@ mod tests {
         let mut pending = Pending::default();
         let (first, second) = (insert(&mut pending), insert(&mut pending));
 
-        assert!(matches!(pending.settle(second, body(b"two")), Settled::Caller(_)));
-        assert!(matches!(pending.settle(second, body(b"again")), Settled::Late));
-        assert!(matches!(pending.settle(2, body(b"never asked for")), Settled::Unknown));
+        assert!(matches!(pending.settle(second, body(b"two"), None), Settled::Caller(_)));
+        assert!(matches!(pending.settle(second, body(b"again"), None), Settled::Late));
+        assert!(matches!(pending.settle(9, body(b"never asked for"), None), Settled::Unknown));
 
         let mut bytes = Vec::new();
         assert!(matches!(pending.poll(first, Waker::noop(), &mut bytes), Polled::Waits(_)));
@@ -248,7 +368,7 @@ mod tests {
         assert!(pending.remove(withdrawn).is_some());
         let next = insert(&mut pending);
 
-        assert!(matches!(pending.settle(withdrawn, body(b"late")), Settled::Late));
+        assert!(matches!(pending.settle(withdrawn, body(b"late"), None), Settled::Late));
 
         assert!(matches!(pending.poll(next, Waker::noop(), &mut Vec::new()), Polled::Waits(_)));
     }
@@ -281,5 +401,64 @@ mod tests {
             panic!("the call was ended")
         };
         assert_eq!(outcome.unwrap_err().code(), Code::Unavailable);
+    }
+
+    /// Go-away names an id, and everything behind it has not run.
+    #[tokio::test]
+    async fn every_id_is_larger_than_the_ones_before() {
+        let mut pending = Pending::default();
+        let first = insert(&mut pending);
+        let second = insert(&mut pending);
+        pending.remove(first);
+
+        let third = insert(&mut pending);
+
+        assert!(0 < first && first < second && second < third);
+        assert!(third < pending.unheard());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_timeout_becomes_a_deadline_when_it_is_stamped() {
+        let mut pending = Pending::default();
+        let timeout = Duration::from_secs(3);
+        let id = pending.insert(Waker::noop().clone(), Until::In(timeout), Span::default());
+        let now = Instant::now();
+        assert_eq!(pending.next_deadline(), None);
+
+        assert_eq!(pending.stamp(now), Some(now + timeout));
+
+        assert_eq!(pending.next_deadline(), Some(now + timeout));
+        assert!(!pending.has_fresh());
+        pending.remove(id);
+    }
+
+    #[tokio::test]
+    async fn a_call_keeps_its_id_while_others_come_and_go() {
+        let mut pending = Pending::default();
+        let slow = insert(&mut pending);
+        for _ in 0..1000 {
+            let ids: Vec<_> = (0..fastrand::usize(1..40)).map(|_| insert(&mut pending)).collect();
+            ids.into_iter().for_each(|id| assert!(pending.remove(id).is_some()));
+        }
+
+        assert!(matches!(pending.settle(slow, body(b"at last"), None), Settled::Caller(_)));
+
+        let mut bytes = Vec::new();
+        assert!(matches!(pending.poll(slow, Waker::noop(), &mut bytes), Polled::Done(Ok(_))));
+        assert_eq!(bytes, b"at last");
+        assert!(pending.is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_reply_to_a_call_of_before_a_rest_is_late() {
+        let mut pending = Pending::default();
+        let ids: Vec<_> = (0..100).map(|_| insert(&mut pending)).collect();
+        ids.iter().for_each(|id| drop(pending.remove(*id)));
+
+        pending.shrink();
+
+        assert!(pending.slots.is_empty());
+        assert!(matches!(pending.settle(ids[99], body(b"late"), None), Settled::Late));
+        assert!(insert(&mut pending) > ids[99]);
     }
 }

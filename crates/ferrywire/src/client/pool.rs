@@ -12,7 +12,9 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::Instant;
 
 use super::link::Link;
-use super::speak::Speak;
+use super::names::Names;
+use super::speak::{Chosen, Speak};
+use crate::codec::Format;
 use crate::error::{Code, Error, Phase, Result};
 use crate::limits::Limits;
 use crate::protocol::tunnel;
@@ -22,7 +24,8 @@ use crate::transport::{self, Address, BoxFuture, Memory, Stream};
 pub(crate) struct Pool {
     target: Target,
     speak: Arc<dyn Speak>,
-    limits: Limits,
+    chosen: Chosen,
+    pub(crate) names: Names,
     state: Mutex<State>,
 }
 
@@ -90,25 +93,26 @@ impl Pool {
         address: Address,
         memory: Option<Memory>,
         speak: Arc<dyn Speak>,
-        limits: Limits,
+        chosen: Chosen,
     ) -> Arc<Self> {
         let target = Target::Address { address, memory };
-        Arc::new(Self { target, speak, limits, state: Mutex::default() })
+        Arc::new(Self { target, speak, chosen, names: Names::default(), state: Mutex::default() })
     }
 
     /// Calls over a stream that exists already.
-    pub(crate) fn over(stream: Stream, speak: Arc<dyn Speak>, limits: Limits) -> Arc<Self> {
-        let link = speak.start(stream, Vec::new(), &limits);
+    pub(crate) fn over(stream: Stream, speak: Arc<dyn Speak>, chosen: Chosen) -> Arc<Self> {
+        let link = speak.start(stream, Vec::new(), &chosen);
         let state = Mutex::new(State { link: Some(link), ..State::default() });
-        Arc::new(Self { target: Target::Stream, speak, limits, state })
+        Arc::new(Self { target: Target::Stream, speak, chosen, names: Names::default(), state })
     }
 
-    pub(crate) fn speak(&self) -> &dyn Speak {
-        &*self.speak
+    /// The format that arguments are written in.
+    pub(crate) fn format(&self) -> Format {
+        self.speak.format(&self.chosen)
     }
 
     pub(crate) fn limits(&self) -> &Limits {
-        &self.limits
+        &self.chosen.limits
     }
 
     /// Where the server is.
@@ -172,7 +176,7 @@ async fn dial(pool: Arc<Pool>, not_before: Option<Instant>) -> Result<Arc<dyn Li
     if let Some(moment) = not_before {
         tokio::time::sleep_until(moment).await;
     }
-    let timeout = pool.limits.connect_timeout;
+    let timeout = pool.limits().connect_timeout;
     let made = match tokio::time::timeout(timeout, make(&pool)).await {
         Ok(made) => made,
         Err(_) => {
@@ -208,7 +212,7 @@ async fn make(pool: &Pool) -> Result<Arc<dyn Link>> {
             .await
             .map_err(|error| error.in_phase(Phase::Connect).at_peer(address.to_string()).not_executed())?,
     };
-    Ok(pool.speak.start(stream, first, &pool.limits))
+    Ok(pool.speak.start(stream, first, &pool.chosen))
 }
 
 /// Opens a tunnel; returns the bytes that came behind the server's reply, which belong to the protocol.
@@ -232,7 +236,7 @@ async fn open_tunnel(pool: &Pool, path: &str, stream: &mut Stream) -> Result<Vec
             return Err(Error::new(Code::Unavailable, text));
         }
         bytes.extend_from_slice(chunk.get(..came).unwrap_or_default());
-        if let Some(used) = tunnel::read_reply(&bytes, &tunnel, &pool.limits)? {
+        if let Some(used) = tunnel::read_reply(&bytes, &tunnel, pool.limits())? {
             return Ok(bytes.split_off(used));
         }
     }

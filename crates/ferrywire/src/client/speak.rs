@@ -3,21 +3,52 @@
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-use super::connection;
+use super::driver;
 use super::link::Link;
 use crate::codec::Format;
+use crate::error::{Code, Error, Result};
 use crate::limits::Limits;
 use crate::protocol::tunnel::Tunnel;
-use crate::protocol::{Protocol, WriteRequests};
+use crate::protocol::{Compression, Protocol, Terms, WriteRequests};
 use crate::transport::Stream;
+
+/// What a client's builder has collected about its connections.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Chosen {
+    pub(crate) limits: Limits,
+    pub(crate) format: Option<Format>,
+    pub(crate) checksum: bool,
+    pub(crate) compression: Option<Compression>,
+}
+
+impl Chosen {
+    pub(crate) fn terms(&self) -> Terms<'_> {
+        let Self { limits, format, checksum, compression } = self;
+        Terms { limits, format: *format, checksum: *checksum, compression: *compression }
+    }
+}
 
 /// A protocol as clients choose it at run time.
 pub(crate) trait Speak: Send + Sync + 'static {
     fn name(&self) -> &'static str;
     fn tunnel(&self) -> Option<Tunnel>;
-    fn format(&self, limits: &Limits) -> Format;
+    fn format(&self, chosen: &Chosen) -> Format;
     /// Begins to speak on `stream`, of which `first` has been read already.
-    fn start(&self, stream: Stream, first: Vec<u8>, limits: &Limits) -> Arc<dyn Link>;
+    fn start(&self, stream: Stream, first: Vec<u8>, chosen: &Chosen) -> Arc<dyn Link>;
+}
+
+impl dyn Speak {
+    /// Whether the protocol can do what was chosen.
+    pub(crate) fn check(&self, chosen: &Chosen) -> Result<()> {
+        let format = self.format(chosen);
+        match chosen.format {
+            Some(asked) if asked != format => {
+                let text = format!("{} carries {}, not {}", self.name(), format.name(), asked.name());
+                Err(Error::new(Code::InvalidArgument, text).not_executed())
+            }
+            _ => Ok(()),
+        }
+    }
 }
 
 /// `P`, chosen.
@@ -38,12 +69,12 @@ impl<P: Protocol> Speak for Speaks<P> {
         P::TUNNEL
     }
 
-    fn format(&self, limits: &Limits) -> Format {
-        P::WriteRequests::new(limits).format()
+    fn format(&self, chosen: &Chosen) -> Format {
+        P::WriteRequests::new(&chosen.terms()).format()
     }
 
-    fn start(&self, stream: Stream, first: Vec<u8>, limits: &Limits) -> Arc<dyn Link> {
-        let (link, task) = connection::start::<P>(stream, first, limits);
+    fn start(&self, stream: Stream, first: Vec<u8>, chosen: &Chosen) -> Arc<dyn Link> {
+        let (link, task) = driver::start::<P>(stream, first, chosen);
         tokio::spawn(task);
         link
     }

@@ -6,14 +6,18 @@
 // What foreign bytes reach never panics.
 #![deny(clippy::indexing_slicing, clippy::unwrap_used, clippy::panic)]
 
+use crate::body::Written;
 use crate::codec::{Format, Preamble};
+use crate::description::Description;
 use crate::error::{Error, Result};
 use crate::limits::Limits;
-use crate::message::{Answered, Asked, Head, Missing, Read};
+use crate::message::{Asked, Head, Missing, Read, Said};
 
+pub mod native;
 pub mod netrpc;
 pub mod tunnel;
 
+pub use native::Native;
 pub use netrpc::NetRpc;
 
 /// A way of putting calls on a stream of bytes.
@@ -23,32 +27,79 @@ pub trait Protocol: Send + Sync + 'static {
     /// Where it is found behind an HTTP `CONNECT`, if it can be.
     const TUNNEL: Option<tunnel::Tunnel>;
 
+    /// Whether the reader itself sees to it that no request has the id of an earlier one.
+    const IDS_GROW: bool = false;
+
     /// What a reply must repeat of its request.
     type Tag: Clone + PartialEq + std::fmt::Debug + Send + 'static;
+    /// What a reader has to tell its side's writer: about the connection, not about a call. Never, for wires
+    /// that have nothing of the kind.
+    type Word: std::fmt::Debug + Send + 'static;
     /// Bytes in, requests out.
-    type ReadRequests: ReadRequests<Tag = Self::Tag>;
+    type ReadRequests: ReadRequests<Tag = Self::Tag, Word = Self::Word>;
     /// Replies in, bytes out.
-    type WriteReplies: WriteReplies<Tag = Self::Tag>;
+    type WriteReplies: WriteReplies<Tag = Self::Tag, Word = Self::Word>;
     /// Calls in, bytes out.
-    type WriteRequests: WriteRequests;
+    type WriteRequests: WriteRequests<Word = Self::Word>;
     /// Bytes in, replies out.
-    type ReadReplies: ReadReplies;
+    type ReadReplies: ReadReplies<Word = Self::Word>;
+}
+
+/// What one side of a connection has chosen before it begins.
+#[derive(Clone, Copy, Debug)]
+pub struct Terms<'t> {
+    /// The bounds that hold.
+    pub limits: &'t Limits,
+    /// The codec of arguments, where the wire leaves a choice and somebody chose.
+    pub format: Option<Format>,
+    /// Whether damage on the way must be noticed, where the wire can say so.
+    pub checksum: bool,
+    /// Whether large bodies may be compressed, where the wire can say so, and how.
+    pub compression: Option<Compression>,
+}
+
+impl<'t> Terms<'t> {
+    /// Nothing chosen.
+    pub fn new(limits: &'t Limits) -> Self {
+        Self { limits, format: None, checksum: false, compression: None }
+    }
+}
+
+/// How bodies are compressed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Compression {
+    /// LZ4 blocks: fast.
+    Lz4,
+    /// Zstandard frames: small.
+    Zstd,
+}
+
+/// A service as its server offers it.
+#[derive(Clone, Copy, Debug)]
+pub struct Offer<'o> {
+    /// The name that it is called by.
+    pub name: &'o str,
+    /// Its methods.
+    pub description: &'o Description,
 }
 
 /// Reads what callers send.
 pub trait ReadRequests: Send + 'static {
     /// What a reply must repeat.
     type Tag;
+    /// See [`Protocol::Word`].
+    type Word;
 
     /// A reader at the start of a stream.
-    fn new(limits: &Limits) -> Self;
+    fn new(terms: &Terms<'_>) -> Self;
 
     /// The first message of `bytes`.
     ///
     /// # Errors
     ///
     /// If the stream cannot be followed any further. A body that is damaged alone is inside the message.
-    fn read<'b>(&'b mut self, bytes: &'b [u8]) -> Result<Read<Asked<'b, Self::Tag>>>;
+    fn read<'b>(&'b mut self, bytes: &'b [u8]) -> Result<Read<Asked<'b, Self::Tag, Self::Word>>>;
 }
 
 /// Writes what callers get.
@@ -58,23 +109,21 @@ pub trait ReadRequests: Send + 'static {
 pub trait WriteReplies: Send + 'static {
     /// What a reply must repeat.
     type Tag;
+    /// See [`Protocol::Word`].
+    type Word;
 
     /// A writer at the start of a stream.
-    fn new(limits: &Limits) -> Self;
+    fn new(terms: &Terms<'_>) -> Self;
+
+    /// Appends what the server says first, on wires where it speaks first or answers a greeting.
+    fn greet(&mut self, _out: &mut Vec<u8>, _offers: &mut dyn Iterator<Item = Offer<'_>>) {}
 
     /// Appends what precedes the body of a reply.
-    fn open(&self, out: &mut Vec<u8>, tag: &Self::Tag, method: &[u8]);
+    fn open(&self, out: &mut Vec<u8>, tag: &Self::Tag, method: &[u8], format: Format);
 
-    /// Completes a reply: `out` holds what [`open`](Self::open) wrote, and from `body_at` on the body.
-    ///
-    /// `preamble` is what the peer must have been sent before the body.
-    fn close(
-        &mut self,
-        out: &mut Vec<u8>,
-        body_at: usize,
-        tag: &Self::Tag,
-        preamble: Option<&'static Preamble>,
-    );
+    /// Completes a reply: from `at` on, `out` holds what [`open`](Self::open) wrote, and from `body_at` on the
+    /// body.
+    fn close(&mut self, out: &mut Vec<u8>, at: usize, body_at: usize, tag: &Self::Tag, written: Written);
 
     /// Appends an error reply.
     fn refuse(&mut self, out: &mut Vec<u8>, tag: &Self::Tag, method: &[u8], error: &Error);
@@ -86,15 +135,29 @@ pub trait WriteReplies: Send + 'static {
 
     /// Appends the answer to a withdrawal, on wires that want one.
     fn acknowledge(&mut self, out: &mut Vec<u8>, tag: &Self::Tag);
+
+    /// Takes notice of what the reader has read, and appends the answer if it wants one. Says whether it only
+    /// keeps us busy: a peer may not do so too often.
+    fn hear(&mut self, out: &mut Vec<u8>, word: Self::Word) -> bool;
+
+    /// Appends that no further request is taken, on wires that have a word for it: because of `error`, or
+    /// because the server is shut down. `last` is the latest request that was taken.
+    fn leave(&mut self, _out: &mut Vec<u8>, _last: Option<&Self::Tag>, _error: Option<&Error>) {}
 }
 
 /// Writes what callers send.
 pub trait WriteRequests: Send + 'static {
+    /// See [`Protocol::Word`].
+    type Word;
+
     /// A writer at the start of a stream.
-    fn new(limits: &Limits) -> Self;
+    fn new(terms: &Terms<'_>) -> Self;
 
     /// The format that arguments are written in.
     fn format(&self) -> Format;
+
+    /// Appends what the client says first, on wires where it says something before its first call.
+    fn greet(&mut self, _out: &mut Vec<u8>) {}
 
     /// Appends a whole request. `preamble` is what the peer must have been sent before the body.
     fn request(
@@ -108,17 +171,29 @@ pub trait WriteRequests: Send + 'static {
 
     /// Appends a withdrawal, on wires that have a word for it.
     fn cancel(&mut self, out: &mut Vec<u8>, id: u64);
+
+    /// Takes notice of what the reader has read, and appends the answer if it wants one. Says whether it only
+    /// keeps us busy.
+    fn hear(&mut self, out: &mut Vec<u8>, word: Self::Word) -> bool;
+
+    /// Appends a question that a living server answers at once, on wires that have one; says whether it did.
+    fn ping(&mut self, _out: &mut Vec<u8>) -> bool {
+        false
+    }
 }
 
 /// Reads what servers answer.
 pub trait ReadReplies: Send + 'static {
+    /// See [`Protocol::Word`].
+    type Word;
+
     /// A reader at the start of a stream.
-    fn new(limits: &Limits) -> Self;
+    fn new(terms: &Terms<'_>) -> Self;
 
     /// The first message of `bytes`.
     ///
     /// # Errors
     ///
     /// If the stream cannot be followed any further.
-    fn read<'b>(&'b mut self, bytes: &'b [u8]) -> Result<Read<Answered<'b>>>;
+    fn read<'b>(&'b mut self, bytes: &'b [u8]) -> Result<Read<Said<'b, Self::Word>>>;
 }

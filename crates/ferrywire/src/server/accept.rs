@@ -13,12 +13,15 @@ use super::bell::{Bell, Order};
 use super::connections::Admitted;
 use super::drive;
 use crate::protocol::Protocol;
+use crate::protocol::native::{self, Native};
 use crate::protocol::netrpc::{self, NetRpc, Recognition};
 use crate::protocol::tunnel::{self, Paths, Wanted};
 use crate::transport::{Listen, Stream};
 
 /// What a stream turned out to be.
 enum Greeting {
+    /// Calls in the native protocol; these bytes have been read already.
+    Native(Vec<u8>),
     /// Calls in `net/rpc`; these bytes have been read already.
     NetRpc(Vec<u8>),
     /// Nothing more is to be done with it.
@@ -113,6 +116,7 @@ pub(crate) async fn serve(inner: std::sync::Arc<Inner>, mut stream: Stream, admi
     admitted.has_greeted();
     let bell = admitted.bell.clone();
     match greeting {
+        Greeting::Native(first) => drive::serve::<Native>(stream, first, inner.shared.clone(), bell).await,
         Greeting::NetRpc(first) => drive::serve::<NetRpc>(stream, first, inner.shared.clone(), bell).await,
         Greeting::Done => {}
     }
@@ -163,6 +167,13 @@ async fn read_more(stream: &mut Stream, bytes: &mut Vec<u8>) -> io::Result<usize
 
 async fn greet(inner: &Inner, stream: &mut Stream, mut bytes: Vec<u8>) -> io::Result<Greeting> {
     loop {
+        // The first byte of a native stream begins nothing else.
+        match native::recognises(&bytes) {
+            Some(true) => return Ok(Greeting::Native(bytes)),
+            Some(false) => {}
+            None if read_more(stream, &mut bytes).await? == 0 => return Ok(Greeting::Done),
+            None => continue,
+        }
         match (tunnel::recognises(&bytes), netrpc::recognises(&bytes)) {
             (Some(true), _) => return greet_http(inner, stream, bytes).await,
             (Some(false), Recognition::Yes) => return Ok(Greeting::NetRpc(bytes)),

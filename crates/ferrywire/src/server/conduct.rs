@@ -13,6 +13,7 @@ pub(crate) struct Conduct {
     undecodable_bodies: usize,
     duplicate_ids: usize,
     cancels: Window,
+    pings: Window,
     /// Calls that ended by themselves since the cancels' window began.
     completed: usize,
     /// The limit that was passed.
@@ -77,6 +78,13 @@ impl Conduct {
         self.duplicate_ids += 1;
         if self.duplicate_ids >= limits.duplicate_ids_max {
             self.passed = Some("duplicate_ids_max");
+        }
+    }
+
+    /// Something was said that only keeps us busy.
+    pub(crate) fn ping(&mut self, limits: &Limits) {
+        if self.pings.add().0 > limits.pings_max {
+            self.passed = Some("pings_max");
         }
     }
 

@@ -14,13 +14,13 @@ use super::conduct::Conduct;
 use super::router::{Route, Router, Run};
 use super::seats::{Pending, Seats};
 use super::spawned::Finished;
-use crate::body::Sink;
-use crate::codec::Preamble;
+use crate::body::{Sink, Written};
+use crate::description::{Method, SCHEMA_LINE};
 use crate::error::{Code, Error, Phase, Result};
 use crate::limits::{Hits, Limits};
-use crate::message::{Ask, Asked, Missing, Read};
+use crate::message::{Ask, Asked, Missing, Read, Wanted};
 use crate::peer::Peer;
-use crate::protocol::{Protocol, ReadRequests, WriteReplies};
+use crate::protocol::{Protocol, ReadRequests, Terms, WriteReplies};
 use crate::service::Request;
 use crate::timer;
 
@@ -81,6 +81,8 @@ struct Bank<P: Protocol> {
     finished: Vec<Finished>,
     /// The route of the latest call: the next one often has the same.
     last: Option<Route>,
+    /// The latest call that was taken.
+    last_tag: Option<P::Tag>,
     conduct: Conduct,
     out: Vec<u8>,
     /// Bytes that were taken out of `out` and are not sent.
@@ -89,8 +91,10 @@ struct Bank<P: Protocol> {
 
 impl<P: Protocol> Connection<P> {
     pub(crate) fn new(shared: Arc<Shared>, peer: Arc<Peer>, bell: Arc<Bell>) -> Self {
-        let reader = P::ReadRequests::new(&shared.limits);
-        let writer = P::WriteReplies::new(&shared.limits);
+        let terms = Terms::new(&shared.limits);
+        let (reader, mut writer) = (P::ReadRequests::new(&terms), P::WriteReplies::new(&terms));
+        let mut out = Vec::new();
+        writer.greet(&mut out, &mut shared.router.offers());
         let seats = Seats::new(shared.clone(), bell.clone(), peer.clone());
         let bank = Bank {
             writer,
@@ -101,8 +105,9 @@ impl<P: Protocol> Connection<P> {
             woken: Vec::new(),
             finished: Vec::new(),
             last: None,
+            last_tag: None,
             conduct: Conduct::default(),
-            out: Vec::new(),
+            out,
             unsent: 0,
         };
         Self { reader, bank, ended: false }
@@ -124,6 +129,7 @@ impl<P: Protocol> Connection<P> {
                     match message {
                         Asked::Call(ask) => self.bank.call(ask),
                         Asked::Cancel { target, reply_to } => self.bank.cancel(&target, reply_to),
+                        Asked::Word(word) => self.bank.hear(word),
                     }
                     self.ended |= self.bank.has_had_enough();
                 }
@@ -134,6 +140,7 @@ impl<P: Protocol> Connection<P> {
                 Err(error) => {
                     // As Go does: no reply to what cannot be read, but one to everything before it.
                     tracing::debug!(peer = %self.bank.peer, %error, "a request cannot be read");
+                    self.bank.leave(Some(&error));
                     self.ended = true;
                 }
             }
@@ -154,9 +161,17 @@ impl<P: Protocol> Connection<P> {
         self.bank.expire(now);
     }
 
-    /// No further request is read.
+    /// No further request is read: the peer has ended its direction.
     pub(crate) fn end(&mut self) {
         self.ended = true;
+    }
+
+    /// No further request is read: the server is shut down.
+    pub(crate) fn leave(&mut self) {
+        if !self.ended {
+            self.bank.leave(None);
+            self.ended = true;
+        }
     }
 
     /// Drops every call without a reply: the peer is gone.
@@ -248,6 +263,7 @@ impl<P: Protocol> Bank<P> {
             Ok(route) => match ask.body {
                 Ok(body) => {
                     let timeout = self.shared.limits.granted(ask.timeout);
+                    self.last_tag = Some(ask.tag.clone());
                     let request = Request { method: route.method, body, timeout, metadata: ask.metadata };
                     return self.run(route, ask.tag, request);
                 }
@@ -256,15 +272,19 @@ impl<P: Protocol> Bank<P> {
                     error
                 }
             },
-            Err(Refusal::Missing(missing)) => {
+            Err(Refusal::Missing(name, missing)) => {
                 self.conduct.unknown_method(&self.shared.limits);
-                return self.writer.refuse_missing(&mut self.out, &ask.tag, ask.method, missing);
+                return self.writer.refuse_missing(&mut self.out, &ask.tag, name, missing);
             }
             Err(Refusal::With(error)) => error.not_executed(),
         };
         // Of a name that is too long, no more than the limit goes back.
-        let name_len = ask.method.len().min(self.shared.limits.method_len_max);
-        let name = ask.method.get(..name_len).unwrap_or_default();
+        let name = match ask.method {
+            Wanted::Named { name, .. } => {
+                name.get(..name.len().min(self.shared.limits.method_len_max)).unwrap_or_default()
+            }
+            Wanted::Numbered(_) => b"",
+        };
         self.refuse(&ask.tag, name, &refused);
     }
 
@@ -288,24 +308,26 @@ impl<P: Protocol> Bank<P> {
     }
 
     /// The method that is asked for, if it may run.
-    fn admit(&mut self, ask: &Ask<'_, P::Tag>) -> Result<Route, Refusal> {
-        let shared = &*self.shared;
-        let limits = &shared.limits;
+    #[inline]
+    fn admit<'b>(&mut self, ask: &Ask<'b, P::Tag>) -> Result<Route, Refusal<'b>> {
         let refused = |code, text| Err(Refusal::With(Error::new(code, text)));
-        if ask.method.len() > limits.method_len_max {
-            self.conduct.unknown_method(limits);
-            shared.hits.note("method_len_max");
-            let (len, limit) = (ask.method.len(), limits.method_len_max);
-            let text = format!("a method name of {len} bytes is over the limit of {limit}");
-            return refused(Code::InvalidArgument, text);
-        }
-        let route = shared.router.find(ask.method, self.last).map_err(Refusal::Missing)?;
-        self.last = Some(route);
-        if self.seats.holds(&ask.tag) {
-            self.conduct.duplicate_id(limits);
+        let route = match ask.method {
+            Wanted::Numbered(number) => match self.shared.router.at(number) {
+                Some(route) => route,
+                None => {
+                    self.conduct.unknown_method(&self.shared.limits);
+                    return refused(Code::Unimplemented, format!("no method has the number {number}"));
+                }
+            },
+            Wanted::Named { name, fingerprint } => self.find(name, fingerprint, ask)?,
+        };
+        if !P::IDS_GROW && self.seats.holds(&ask.tag) {
+            self.conduct.duplicate_id(&self.shared.limits);
             let text = format!("the id {:?} belongs to a call that has not finished", ask.tag);
             return refused(Code::InvalidArgument, text);
         }
+        let shared = &*self.shared;
+        let limits = &shared.limits;
         if shared.running.load(Ordering::Relaxed) >= limits.calls_max {
             shared.hits.note("calls_max");
             let text = format!("{} calls are running, the most that this server runs", limits.calls_max);
@@ -315,6 +337,35 @@ impl<P: Protocol> Bank<P> {
             shared.hits.note("bytes_in_flight_max");
             let text = "the server holds as many bytes of messages as it may";
             return refused(Code::ResourceExhausted, text.to_owned());
+        }
+        Ok(route)
+    }
+
+    /// The method of a name, if its types are those that the caller has in mind.
+    fn find<'b>(
+        &mut self,
+        name: &'b [u8],
+        fingerprint: u64,
+        ask: &Ask<'b, P::Tag>,
+    ) -> Result<Route, Refusal<'b>> {
+        let shared = &*self.shared;
+        if name.len() > shared.limits.method_len_max {
+            self.conduct.unknown_method(&shared.limits);
+            shared.hits.note("method_len_max");
+            let (len, limit) = (name.len(), shared.limits.method_len_max);
+            let text = format!("a method name of {len} bytes is over the limit of {limit}");
+            return Err(Refusal::With(Error::new(Code::InvalidArgument, text)));
+        }
+        let found = shared.router.find(name, self.last);
+        let route = found.map_err(|missing| Refusal::Missing(name, missing))?;
+        self.last = Some(route);
+        if fingerprint != 0
+            && let Some(described) = shared.router.described(route)
+            && let Ok(body) = &ask.body
+            && !body.format.is_self_describing()
+            && ![0, fingerprint].contains(&described.fingerprint())
+        {
+            return Err(Refusal::With(other_schema(name, described)));
         }
         Ok(route)
     }
@@ -333,7 +384,7 @@ impl<P: Protocol> Bank<P> {
             Run::Spawned => return self.seats.spawn(&taken, request, pending(tag)),
         };
         let at = self.out.len();
-        self.writer.open(&mut self.out, &tag, self.shared.router.full_name(route));
+        self.writer.open(&mut self.out, &tag, self.shared.router.full_name(route), format);
         let body_at = self.out.len();
         let mut sink = Sink::new(format, &mut self.out);
         let polled = self.seats.start(&taken, request, &mut sink);
@@ -343,9 +394,9 @@ impl<P: Protocol> Bank<P> {
         }
         match polled {
             Poll::Ready(outcome) => {
-                let preamble = sink.preamble;
+                let written = sink.written;
                 self.seats.free(taken);
-                self.answer(Reply { at, body_at, tag, route, outcome, preamble });
+                self.answer(Reply { at, body_at, tag, route, outcome, written });
             }
             Poll::Pending => {
                 self.out.truncate(at);
@@ -357,7 +408,7 @@ impl<P: Protocol> Bank<P> {
     /// Completes a reply whose body has been written, or turns it into an error reply.
     #[inline]
     fn answer(&mut self, reply: Reply<P::Tag>) {
-        let Reply { at, body_at, tag, route, outcome, preamble } = reply;
+        let Reply { at, body_at, tag, route, outcome, written } = reply;
         self.conduct.completed();
         let outcome = match outcome {
             Ok(()) => self.fits(body_at),
@@ -366,7 +417,7 @@ impl<P: Protocol> Bank<P> {
         match outcome {
             Ok(()) => {
                 self.conduct.decodable_body();
-                self.writer.close(&mut self.out, body_at, &tag, preamble);
+                self.writer.close(&mut self.out, at, body_at, &tag, written);
             }
             Err(error) => {
                 self.out.truncate(at);
@@ -401,16 +452,16 @@ impl<P: Protocol> Bank<P> {
             let at = self.out.len();
             let mut body_at = at;
             let (writer, router) = (&self.writer, &self.shared.router);
-            let polled = self.seats.poll(index, &mut self.out, |tag, route, out| {
-                writer.open(out, tag, router.full_name(route));
+            let polled = self.seats.poll(index, &mut self.out, |call, route, out| {
+                writer.open(out, &call.tag, router.full_name(route), call.format);
                 body_at = out.len();
             });
             match polled {
-                Some((Poll::Ready(outcome), preamble)) => {
+                Some((Poll::Ready(outcome), written)) => {
                     let Some((call, route)) = self.seats.finish(index) else {
                         continue;
                     };
-                    self.answer(Reply { at, body_at, tag: call.tag, route, outcome, preamble });
+                    self.answer(Reply { at, body_at, tag: call.tag, route, outcome, written });
                 }
                 Some((Poll::Pending, _)) | None => self.out.truncate(at),
             }
@@ -425,20 +476,20 @@ impl<P: Protocol> Bank<P> {
 
     /// Answers a call that ran as a task, if anybody still waits for it.
     fn finish_spawned(&mut self, ended: Finished) {
-        let Some((call, route, written)) = self.seats.finish_spawned(ended) else {
+        let Some((call, route, ended)) = self.seats.finish_spawned(ended) else {
             return;
         };
         let at = self.out.len();
-        self.writer.open(&mut self.out, &call.tag, self.shared.router.full_name(route));
+        self.writer.open(&mut self.out, &call.tag, self.shared.router.full_name(route), call.format);
         let body_at = self.out.len();
-        let (outcome, preamble) = match written {
-            Some(written) => {
-                self.out.extend_from_slice(&written.body);
-                (written.outcome, written.preamble)
+        let (outcome, written) = match ended {
+            Some(ended) => {
+                self.out.extend_from_slice(&ended.body);
+                (ended.result, ended.written)
             }
-            None => (Err(Error::new(Code::Cancelled, "the runtime dropped the method")), None),
+            None => (Err(Error::new(Code::Cancelled, "the runtime dropped the method")), Written::default()),
         };
-        self.answer(Reply { at, body_at, tag: call.tag, route, outcome, preamble });
+        self.answer(Reply { at, body_at, tag: call.tag, route, outcome, written });
     }
 
     fn expire(&mut self, now: Instant) {
@@ -460,6 +511,16 @@ impl<P: Protocol> Bank<P> {
         }
     }
 
+    fn hear(&mut self, word: P::Word) {
+        if self.writer.hear(&mut self.out, word) {
+            self.conduct.ping(&self.shared.limits);
+        }
+    }
+
+    fn leave(&mut self, error: Option<&Error>) {
+        self.writer.leave(&mut self.out, self.last_tag.as_ref(), error);
+    }
+
     fn has_had_enough(&self) -> bool {
         let Some(limit) = self.conduct.verdict() else {
             return false;
@@ -475,9 +536,17 @@ impl<P: Protocol> Bank<P> {
 }
 
 /// Why a call does not run.
-enum Refusal {
-    Missing(Missing),
+enum Refusal<'b> {
+    Missing(&'b [u8], Missing),
     With(Error),
+}
+
+/// The caller has other types in mind than the method has; the details say which those are here.
+#[cold]
+fn other_schema(name: &[u8], described: &Method) -> Error {
+    let text = format!("{} has other types here than its caller expects", crate::error::shown(name));
+    let details = format!("{SCHEMA_LINE}\n{}", described.schema_text());
+    Error::new(Code::FailedPrecondition, text).with_details(details.into_bytes())
 }
 
 /// A finished call on its way into the buffer.
@@ -487,7 +556,7 @@ struct Reply<Tag> {
     tag: Tag,
     route: Route,
     outcome: Result<()>,
-    preamble: Option<&'static Preamble>,
+    written: Written,
 }
 
 impl<P: Protocol> Drop for Connection<P> {

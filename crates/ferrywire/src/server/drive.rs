@@ -73,8 +73,6 @@ struct Watch {
     /// Since when more replies wait than may, and how many bytes the peer had taken by then.
     piled_up: Option<(Instant, u64)>,
     quiet: Quiet,
-    /// When the earliest of the running calls ends.
-    deadline: Option<Instant>,
     /// Whether the peer has ended its direction.
     peer_ended: bool,
     /// Until when a connection that is done waits for its peer to end.
@@ -107,7 +105,7 @@ impl<P: Protocol> Driver<P> {
         self.bell.listen(cx.waker());
         match self.bell.ordered() {
             Order::Serve => {}
-            Order::Drain => self.connection.end(),
+            Order::Drain => self.connection.leave(),
             Order::Stop => {
                 self.connection.clear();
                 return Poll::Ready(End::Stopped);
@@ -260,20 +258,14 @@ impl<P: Protocol> Driver<P> {
     fn poll_watch(&mut self, cx: &mut Context<'_>) -> Option<&'static str> {
         loop {
             let watch = &mut self.watch;
-            if self.connection.pending() > 0 {
-                if watch.deadline.is_none() {
-                    watch.deadline = self.connection.next_deadline();
-                }
-            } else {
-                watch.deadline = None;
-            }
+            let deadline = self.connection.next_deadline();
             let arrival = watch.arrival.deadline(&self.shared.limits);
             let piled_up = watch.piled_up.map(|(since, _)| since + PILE_WATCHED_FOR);
             let stalled = watch.stalled.map(|since| timer::later(since, self.shared.limits.stall_timeout));
             let idle_timeout = self.shared.limits.idle_timeout;
             let look_every = idle_timeout.min(REST_AFTER);
             let look_at = *watch.quiet.look_at.get_or_insert_with(|| timer::after(look_every));
-            for at in [arrival, stalled, piled_up, Some(look_at), watch.deadline].into_iter().flatten() {
+            for at in [arrival, stalled, piled_up, Some(look_at), deadline].into_iter().flatten() {
                 self.timer.by(at);
             }
             let Poll::Ready(now) = self.timer.poll(cx) else {
@@ -306,8 +298,7 @@ impl<P: Protocol> Driver<P> {
                     self.input.rest();
                 }
             }
-            if watch.deadline.is_some_and(|at| at <= now) {
-                watch.deadline = None;
+            if deadline.is_some_and(|at| at <= now) {
                 self.connection.expire(now);
                 // The error replies go out in the next turn.
                 cx.waker().wake_by_ref();

@@ -8,6 +8,7 @@ use std::time::Duration;
 use crate::description::Method;
 use crate::error::{Code, Error, Result};
 use crate::message::{Missing, split_method};
+use crate::protocol::Offer;
 use crate::protocol::netrpc::page::{Listed, ListedMethod};
 use crate::service::Service;
 
@@ -27,6 +28,7 @@ struct Registered {
 
 struct Counted {
     full_name: Box<[u8]>,
+    route: Route,
     calls: AtomicU64,
     /// How many calls from now on run as tasks, because the method was seen to hold up its connection; or
     /// [`SUSPECT`].
@@ -70,6 +72,22 @@ pub(crate) struct Route {
 }
 
 impl Router {
+    /// Everything that is offered, in the order of its registration.
+    pub(crate) fn offers(&self) -> impl Iterator<Item = Offer<'_>> {
+        self.services.iter().map(|it| Offer { name: &it.name, description: it.service.description() })
+    }
+
+    /// The method at this place among all.
+    #[inline]
+    pub(crate) fn at(&self, number: u16) -> Option<Route> {
+        self.methods.get(usize::from(number)).map(|method| method.route)
+    }
+
+    /// What a method is described as.
+    pub(crate) fn described(&self, route: Route) -> Option<&Method> {
+        self.services.get(route.service)?.service.description().methods.get(route.method)
+    }
+
     /// Adds a service under its own name or another.
     pub(crate) fn register(&mut self, name: Option<String>, service: Arc<dyn Service>) -> Result<()> {
         let description = service.description();
@@ -89,7 +107,8 @@ impl Router {
             let full_name: Box<[u8]> = format!("{name}.{}", described.name).into_bytes().into();
             let route = Route { service: place, method, index: self.methods.len() };
             self.names.insert(full_name.clone(), route);
-            self.methods.push(Counted { full_name, calls: AtomicU64::new(0), spawns: AtomicU32::new(0) });
+            let (calls, spawns) = (AtomicU64::new(0), AtomicU32::new(0));
+            self.methods.push(Counted { full_name, route, calls, spawns });
         }
         self.services.push(Registered { name: name.into(), service });
         Ok(())

@@ -14,10 +14,10 @@ use super::bell::{Bell, SeatBell};
 use super::connection::Shared;
 use super::guard::{clear, guarded};
 use super::router::Route;
-use super::spawned::{Finished, Job, OwnedRequest, Written, spawn};
+use super::spawned::{Finished, Job, Outcome, OwnedRequest, spawn};
 use crate::ambient::Ambient;
-use crate::body::Sink;
-use crate::codec::{Format, Preamble};
+use crate::body::{Sink, Written};
+use crate::codec::Format;
 use crate::error::Result;
 use crate::peer::Peer;
 use crate::service::{CallSlot, Request};
@@ -33,6 +33,8 @@ pub(crate) struct Seats<Tag> {
     left_over: usize,
     /// Bytes that the arguments of pending calls take.
     held: usize,
+    /// No pending call ends before this; looked up again once it has passed.
+    earliest: Option<Instant>,
     bell: Arc<Bell>,
     peer: Arc<Peer>,
     shared: Arc<Shared>,
@@ -68,7 +70,17 @@ pub(crate) struct Taken(usize);
 impl<Tag: PartialEq> Seats<Tag> {
     pub(crate) fn new(shared: Arc<Shared>, bell: Arc<Bell>, peer: Arc<Peer>) -> Self {
         let free = (0..shared.router.len()).map(|_| Vec::new()).collect();
-        Self { seats: Vec::new(), free, pending: 0, left_over: 0, held: 0, bell, peer, shared }
+        Self {
+            seats: Vec::new(),
+            free,
+            pending: 0,
+            left_over: 0,
+            held: 0,
+            earliest: None,
+            bell,
+            peer,
+            shared,
+        }
     }
 
     /// How many seats are taken: by calls that have not been answered, and by methods that go on though
@@ -162,8 +174,14 @@ impl<Tag: PartialEq> Seats<Tag> {
 
     fn sit(&mut self, taken: &Taken, call: Pending<Tag>) {
         if let Some(seat) = self.seats.get_mut(taken.0) {
+            if self.pending == 0 {
+                self.earliest = None;
+            }
             self.pending += 1;
             self.held += call.held;
+            if self.earliest.is_none_or(|earliest| call.deadline < earliest) {
+                self.earliest = Some(call.deadline);
+            }
             seat.call = Some(call);
         }
     }
@@ -192,7 +210,7 @@ impl<Tag: PartialEq> Seats<Tag> {
     pub(crate) fn finish_spawned(
         &mut self,
         finished: Finished,
-    ) -> Option<(Pending<Tag>, Route, Option<Written>)> {
+    ) -> Option<(Pending<Tag>, Route, Option<Outcome>)> {
         let seat = self.seats.get_mut(finished.seat)?;
         seat.slot = finished.slot;
         seat.spawned = None;
@@ -221,21 +239,21 @@ impl<Tag: PartialEq> Seats<Tag> {
         &mut self,
         index: usize,
         out: &mut Vec<u8>,
-        open: impl FnOnce(&Tag, Route, &mut Vec<u8>),
-    ) -> Option<(Poll<Result<()>>, Option<&'static Preamble>)> {
+        open: impl FnOnce(&Pending<Tag>, Route, &mut Vec<u8>),
+    ) -> Option<(Poll<Result<()>>, Written)> {
         let Seat { slot, bell, waker, route, call, .. } = self.seats.get_mut(index)?;
         bell.reset();
         let (slot, call) = (slot.as_mut()?, call.as_ref()?);
-        open(&call.tag, *route, out);
+        open(call, *route, out);
         let body_at = out.len();
         let mut sink = Sink::new(call.format, out);
         let mut cx = Context::from_waker(waker);
         let began = std::time::Instant::now();
         let polled =
             guarded(&mut **slot, Ambient::Until(call.deadline), |slot| slot.poll(&mut cx, &mut sink));
-        let preamble = sink.preamble;
+        let written = sink.written;
         self.shared.router.note_time(*route, began.elapsed(), out.len() - body_at);
-        Some((polled, preamble))
+        Some((polled, written))
     }
 
     /// Takes the call out of a seat, which becomes free.
@@ -282,13 +300,20 @@ impl<Tag: PartialEq> Seats<Tag> {
     /// Drops one call whose deadline has passed.
     pub(crate) fn expire(&mut self, now: Instant) -> Option<(Pending<Tag>, Route)> {
         let late = |seat: &Seat<Tag>| seat.call.as_ref().is_some_and(|call| call.deadline <= now);
-        let index = self.seats.iter().position(late)?;
-        self.drop_call(index)
+        match self.seats.iter().position(late) {
+            Some(index) => self.drop_call(index),
+            None => {
+                let calls = self.seats.iter().filter_map(|seat| seat.call.as_ref());
+                self.earliest = calls.map(|call| call.deadline).min();
+                None
+            }
+        }
     }
 
-    /// The earliest deadline of the calls that have not finished.
+    /// A moment before which no call's deadline passes; `None` if nothing is pending.
+    #[inline]
     pub(crate) fn next_deadline(&self) -> Option<Instant> {
-        self.seats.iter().filter_map(|seat| seat.call.as_ref()).map(|call| call.deadline).min()
+        self.earliest.filter(|_| self.pending > 0)
     }
 
     /// Drops every call.

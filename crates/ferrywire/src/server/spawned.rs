@@ -17,8 +17,8 @@ use super::connection::Shared;
 use super::guard::guarded;
 use super::router::Route;
 use crate::ambient::Ambient;
-use crate::body::{Body, Sink};
-use crate::codec::{Format, Preamble, Types};
+use crate::body::{Body, Sink, Written};
+use crate::codec::{Format, Types};
 use crate::error::Result;
 use crate::metadata::Metadata;
 use crate::service::{CallSlot, Request};
@@ -68,14 +68,14 @@ pub(crate) struct Finished {
     /// Its slot, if the call came to its end.
     pub(crate) slot: Option<Box<dyn CallSlot>>,
     /// Its reply, if it came to its end.
-    pub(crate) reply: Option<Written>,
+    pub(crate) reply: Option<Outcome>,
 }
 
 /// A reply that was written apart from its connection.
-pub(crate) struct Written {
-    pub(crate) outcome: Result<()>,
+pub(crate) struct Outcome {
+    pub(crate) result: Result<()>,
     pub(crate) body: Vec<u8>,
-    pub(crate) preamble: Option<&'static Preamble>,
+    pub(crate) written: Written,
 }
 
 impl Finished {
@@ -121,9 +121,9 @@ pub(crate) fn spawn(job: Job) -> AbortHandle {
     let lost = Finished { seat, slot: None, reply: None };
     let telling = Telling { finished: Some(lost), bell: bell.clone(), shared: shared.clone() };
     let run = async move {
-        let (mut body, mut preamble, mut is_new) = (Vec::new(), None, true);
+        let (mut body, mut written, mut is_new) = (Vec::new(), Written::default(), true);
         let (format, taken) = (request.format, request.bytes.len());
-        let outcome = poll_fn(|cx| {
+        let result = poll_fn(|cx| {
             // A reply that nobody could take yet is not made.
             if bell.holds_back(shared.limits.outbound_len_max, cx.waker()) {
                 return Poll::Pending;
@@ -137,12 +137,12 @@ pub(crate) fn spawn(job: Job) -> AbortHandle {
                     slot.poll(cx, &mut sink)
                 }
             });
-            preamble = sink.preamble;
+            written = sink.written;
             shared.router.note_time(route, began.elapsed(), taken + body.len());
             polled
         })
         .await;
-        let reply = Some(Written { outcome, body, preamble });
+        let reply = Some(Outcome { result, body, written });
         telling.tell(Finished { seat, slot: Some(slot), reply });
     };
     tokio::spawn(run).abort_handle()

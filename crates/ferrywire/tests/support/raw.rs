@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use ferrywire::body::{Body, Sink};
 use ferrywire::codec::{Format, Shape};
-use ferrywire::message::{Asked, Head, Read};
+use ferrywire::message::{Asked, Head, Read, Said};
 use ferrywire::protocol::netrpc::{Replies, ReplyWriter, RequestWriter, Requests};
-use ferrywire::protocol::{ReadReplies, ReadRequests, WriteReplies, WriteRequests};
+use ferrywire::protocol::{ReadReplies, ReadRequests, Terms, WriteReplies, WriteRequests};
 use ferrywire::transport::{Address, Listen, Memory, Place, Stream, Tcp, Transport, Unix};
 use ferrywire::{Error, Limits, Result};
 use serde::de::DeserializeOwned;
@@ -48,8 +48,8 @@ impl RawClient {
         let limits = loose();
         Self {
             stream,
-            writer: RequestWriter::new(&limits),
-            replies: Replies::new(&limits),
+            writer: RequestWriter::new(&Terms::new(&limits)),
+            replies: Replies::new(&Terms::new(&limits)),
             bytes: Vec::new(),
         }
     }
@@ -62,8 +62,8 @@ impl RawClient {
         let (mut out, mut body) = (Vec::new(), Vec::new());
         let mut sink = Sink::new(Format::Gob, &mut body);
         sink.put(argument, &Shape::of::<A>()).unwrap();
-        let preamble = sink.preamble;
-        self.writer.request(&mut out, id, &Head { method }, preamble, &body);
+        let preamble = sink.written.preamble;
+        self.writer.request(&mut out, id, &Head::of(method), preamble, &body);
         out
     }
 
@@ -113,7 +113,7 @@ impl RawClient {
     pub(crate) async fn reply<R: DeserializeOwned>(&mut self) -> Option<(u64, Result<R>)> {
         loop {
             match self.replies.read(&self.bytes).unwrap() {
-                Read::Message { message, used } => {
+                Read::Message { message: Said::Answer(message), used } => {
                     let reply = (message.id, message.outcome.and_then(|body| body.decode()));
                     self.bytes.drain(..used);
                     return Some(reply);
@@ -121,6 +121,7 @@ impl RawClient {
                 Read::More { used } => {
                     self.bytes.drain(..used);
                 }
+                Read::Message { message: Said::Leaving { .. }, .. } => panic!("net/rpc has no farewell"),
                 Read::End => return None,
             }
             if self.read_some().await == 0 {
@@ -200,8 +201,8 @@ impl RawServer {
         let limits = loose();
         Self {
             stream,
-            requests: Requests::new(&limits),
-            writer: ReplyWriter::new(&limits),
+            requests: Requests::new(&Terms::new(&limits)),
+            writer: ReplyWriter::new(&Terms::new(&limits)),
             bytes: Vec::new(),
         }
     }
@@ -219,10 +220,11 @@ impl RawServer {
                     let heard = match message {
                         Asked::Call(ask) => Heard::Call {
                             id: ask.tag,
-                            method: String::from_utf8_lossy(ask.method).into_owned(),
+                            method: String::from_utf8_lossy(ask.method.name().unwrap()).into_owned(),
                             number: ask.body.ok().and_then(|body: Body<'_>| body.decode().ok()),
                         },
                         Asked::Cancel { target, reply_to } => Heard::Cancel { target, reply_to },
+                        Asked::Word(word) => match word {},
                     };
                     self.bytes.drain(..used);
                     return Some(heard);
@@ -254,12 +256,12 @@ impl RawServer {
         R: Serialize + Deserialize<'static>,
     {
         let mut out = Vec::new();
-        self.writer.open(&mut out, &id, method.as_bytes());
+        self.writer.open(&mut out, &id, method.as_bytes(), Format::Gob);
         let body_at = out.len();
         let mut sink = Sink::new(Format::Gob, &mut out);
         sink.put(reply, &Shape::of::<R>()).unwrap();
-        let preamble = sink.preamble;
-        self.writer.close(&mut out, body_at, &id, preamble);
+        let written = sink.written;
+        self.writer.close(&mut out, 0, body_at, &id, written);
         out
     }
 

@@ -5,18 +5,19 @@
 //! gob reader before anybody decodes it.
 
 use std::borrow::Cow;
+use std::convert::Infallible;
 
 use ferrywire_gob::{Messages, Next};
 use serde::{Deserialize, Serialize};
 
 use super::CANCEL;
 use super::header::{Header, HeaderReader, Kind, REQUEST_DEFINITION, RESPONSE_DEFINITION, put_header};
-use crate::body::Body;
+use crate::body::{Body, Written};
 use crate::codec::{Format, Preamble, Shape, Told};
 use crate::error::{Code, Error, Phase, Result};
 use crate::limits::Limits;
-use crate::message::{Answered, Ask, Asked, Head, Missing, Read};
-use crate::protocol::{ReadReplies, ReadRequests, WriteReplies, WriteRequests};
+use crate::message::{Answered, Ask, Asked, Head, Missing, Read, Said, Wanted};
+use crate::protocol::{ReadReplies, ReadRequests, Terms, WriteReplies, WriteRequests};
 
 /// What comes with a withdrawal.
 #[derive(Serialize, Deserialize)]
@@ -119,12 +120,13 @@ pub struct Requests {
 
 impl ReadRequests for Requests {
     type Tag = u64;
+    type Word = Infallible;
 
-    fn new(limits: &Limits) -> Self {
-        Self { pairs: Pairs::new(Kind::Request, limits), method: Vec::new() }
+    fn new(terms: &Terms<'_>) -> Self {
+        Self { pairs: Pairs::new(Kind::Request, terms.limits), method: Vec::new() }
     }
 
-    fn read<'b>(&'b mut self, bytes: &'b [u8]) -> Result<Read<Asked<'b, u64>>> {
+    fn read<'b>(&'b mut self, bytes: &'b [u8]) -> Result<Read<Asked<'b, u64, Infallible>>> {
         let pair = match self.pairs.read(bytes)? {
             Read::Message { message, .. } => message,
             Read::More { used } => return Ok(Read::More { used }),
@@ -145,6 +147,7 @@ impl ReadRequests for Requests {
             let message = Asked::Cancel { target: target.seq, reply_to: Some(pair.seq) };
             return Ok(Read::Message { message, used: pair.used });
         }
+        let method = Wanted::named(method);
         let ask = Ask { tag: pair.seq, method, body, timeout: None, metadata: None };
         Ok(Read::Message { message: Asked::Call(ask), used: pair.used })
     }
@@ -157,11 +160,13 @@ pub struct Replies {
 }
 
 impl ReadReplies for Replies {
-    fn new(limits: &Limits) -> Self {
-        Self { pairs: Pairs::new(Kind::Response, limits) }
+    type Word = Infallible;
+
+    fn new(terms: &Terms<'_>) -> Self {
+        Self { pairs: Pairs::new(Kind::Response, terms.limits) }
     }
 
-    fn read<'b>(&'b mut self, bytes: &'b [u8]) -> Result<Read<Answered<'b>>> {
+    fn read<'b>(&'b mut self, bytes: &'b [u8]) -> Result<Read<Said<'b, Infallible>>> {
         let mut used = 0;
         loop {
             let rest = bytes.get(used..).unwrap_or_default();
@@ -179,7 +184,8 @@ impl ReadReplies for Replies {
             } else {
                 Err(remote_error(&pair.method, &pair.error))
             };
-            return Ok(Read::Message { message: Answered { id: pair.seq, outcome }, used });
+            let answered = Answered { id: pair.seq, outcome, metadata: None };
+            return Ok(Read::Message { message: Said::Answer(answered), used });
         }
     }
 }
@@ -238,21 +244,22 @@ impl ReplyWriter {
 
 impl WriteReplies for ReplyWriter {
     type Tag = u64;
+    type Word = Infallible;
 
-    fn new(_limits: &Limits) -> Self {
+    fn new(_terms: &Terms<'_>) -> Self {
         Self { told: Told::new(), defined: false }
     }
 
-    fn open(&self, out: &mut Vec<u8>, tag: &u64, method: &[u8]) {
+    fn open(&self, out: &mut Vec<u8>, tag: &u64, method: &[u8], _format: Format) {
         if !self.defined {
             out.extend_from_slice(RESPONSE_DEFINITION);
         }
         put_header(out, Header { method, seq: *tag, error: b"" });
     }
 
-    fn close(&mut self, out: &mut Vec<u8>, body_at: usize, _tag: &u64, preamble: Option<&'static Preamble>) {
+    fn close(&mut self, out: &mut Vec<u8>, _at: usize, body_at: usize, _tag: &u64, written: Written) {
         self.defined = true;
-        complete_body(&mut self.told, out, body_at, preamble);
+        complete_body(&mut self.told, out, body_at, written.preamble);
     }
 
     fn refuse(&mut self, out: &mut Vec<u8>, tag: &u64, method: &[u8], error: &Error) {
@@ -276,6 +283,10 @@ impl WriteReplies for ReplyWriter {
         self.define(out);
         put_header(out, Header { method: CANCEL.as_bytes(), seq: *tag, error: b"" });
         put_value(&mut self.told, out, &true, &ACKNOWLEDGED);
+    }
+
+    fn hear(&mut self, _out: &mut Vec<u8>, word: Infallible) -> bool {
+        match word {}
     }
 }
 
@@ -303,7 +314,9 @@ impl RequestWriter {
 }
 
 impl WriteRequests for RequestWriter {
-    fn new(_limits: &Limits) -> Self {
+    type Word = Infallible;
+
+    fn new(_terms: &Terms<'_>) -> Self {
         Self { told: Told::new(), defined: false }
     }
 
@@ -336,6 +349,10 @@ impl WriteRequests for RequestWriter {
         put_header(out, Header { method: CANCEL.as_bytes(), seq: id | WITHDRAWAL, error: b"" });
         put_value(&mut self.told, out, &CancelArgs { seq: id }, &CANCEL_ARGS);
     }
+
+    fn hear(&mut self, _out: &mut Vec<u8>, word: Infallible) -> bool {
+        match word {}
+    }
 }
 
 #[cfg(test)]
@@ -345,9 +362,9 @@ mod tests {
     #[test]
     fn a_first_request_is_gos_byte_for_byte() {
         let mut out = Vec::new();
-        let mut writer = RequestWriter::new(&Limits::default());
+        let mut writer = RequestWriter::new(&Terms::new(&Limits::default()));
 
-        writer.request(&mut out, 0, &Head { method: "Arith.Multiply" }, None, b"\x03\x04\x00\x0e");
+        writer.request(&mut out, 0, &Head::of("Arith.Multiply"), None, b"\x03\x04\x00\x0e");
 
         let expected =
             [REQUEST_DEFINITION, b"\x13\xff\x80\x01\x0eArith.Multiply\x00", b"\x03\x04\x00\x0e"].concat();

@@ -23,6 +23,7 @@ impl Protocol for NetRpc {
     const TUNNEL: Option<Tunnel> = Some(Tunnel { path: "/_goRPC_", status: "200 Connected to Go RPC" });
 
     type Tag = u64;
+    type Word = std::convert::Infallible;
     type ReadRequests = Requests;
     type WriteReplies = ReplyWriter;
     type WriteRequests = RequestWriter;

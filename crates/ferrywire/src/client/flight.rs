@@ -1,0 +1,211 @@
+//! A call on its way: lazy until it is polled, within its deadline in every phase, withdrawn when it is
+//! dropped.
+
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use serde::Serialize;
+use tokio::time::Instant;
+
+use super::link::{Link, Outgoing, Room, Sent, Settle};
+use super::pending::Until;
+use super::pool::Pool;
+use crate::ambient;
+use crate::body::{Encode, Sink};
+use crate::codec::{Format, Preamble, Shape};
+use crate::error::{Code, Error, Phase, Result};
+use crate::message::Head;
+use crate::metadata::Metadata;
+use crate::transport::BoxFuture;
+
+/// A call, whatever its reply is.
+pub(super) struct Flight<'c, A> {
+    pub(super) pool: &'c Arc<Pool>,
+    pub(super) head: Head<'c>,
+    pub(super) metadata: Option<Box<Metadata>>,
+    pub(super) argument: Argument<A>,
+    pub(super) until: Until,
+    stage: Stage,
+}
+
+/// What is sent: a value of a known shape, or bytes that were encoded when the call was made.
+pub(crate) enum Argument<A> {
+    Typed(A, &'static Shape),
+    Encoded(Encoded),
+}
+
+/// An encoded argument, or why there is none.
+#[derive(Debug)]
+pub(crate) struct Encoded {
+    bytes: Vec<u8>,
+    preamble: Option<&'static Preamble>,
+    failed: Option<Error>,
+}
+
+impl Encoded {
+    pub(crate) fn new<A: Serialize + ?Sized>(format: Format, value: &A, shape: &Shape) -> Self {
+        let mut bytes = Vec::new();
+        let mut sink = Sink::new(format, &mut bytes);
+        let failed = sink.put(value, shape).err();
+        let preamble = sink.written.preamble;
+        Self { bytes, preamble, failed }
+    }
+}
+
+impl<A: Serialize> Encode for Argument<A> {
+    #[inline]
+    fn encode(&self, sink: &mut Sink<'_>) -> Result<()> {
+        match self {
+            Argument::Typed(value, shape) => sink.put(value, shape),
+            Argument::Encoded(encoded) => {
+                if let Some(error) = &encoded.failed {
+                    return Err(error.clone());
+                }
+                sink.out.extend_from_slice(&encoded.bytes);
+                sink.written.preamble = encoded.preamble;
+                Ok(())
+            }
+        }
+    }
+}
+
+/// A connection, and the room on it if the call had to wait for that.
+type Way = (Arc<dyn Link>, Option<Room>);
+
+enum Stage {
+    Fresh,
+    /// No connection, or no room on it.
+    Waiting(BoxFuture<'static, Result<Way>>),
+    Sent(Arc<dyn Link>, u64),
+    Done,
+}
+
+impl<'c, A> Flight<'c, A> {
+    pub(super) fn new(pool: &'c Arc<Pool>, head: Head<'c>, argument: Argument<A>) -> Self {
+        let until = Until::In(pool.limits().call_timeout);
+        Self { pool, head, metadata: None, argument, until, stage: Stage::Fresh }
+    }
+
+    /// The way of a call that has to wait for a connection, or for room on it, until its deadline.
+    fn wait(&mut self, link: Option<Arc<dyn Link>>) -> Stage {
+        let deadline = self.until.moment(Instant::now());
+        self.until = Until::At(deadline);
+        let pool = self.pool.clone();
+        let phase = if link.is_some() { Phase::Queue } else { Phase::Connect };
+        Stage::Waiting(Box::pin(async move {
+            let found = async {
+                match link {
+                    Some(link) => {
+                        let room = link.clone().room().await;
+                        Ok((link, Some(room)))
+                    }
+                    None => Ok((pool.link().await?, None)),
+                }
+            };
+            match tokio::time::timeout_at(deadline, found).await {
+                Ok(found) => found,
+                Err(_) => {
+                    Err(Error::new(Code::DeadlineExceeded, "the deadline passed before the call was sent")
+                        .in_phase(phase)
+                        .at_peer(pool.name())
+                        .not_executed())
+                }
+            }
+        }))
+    }
+
+    /// Whether the call's deadline is still to come, as far as one has been settled.
+    fn has_time(&self) -> bool {
+        match self.until {
+            Until::In(_) => true,
+            Until::At(deadline) => Instant::now() < deadline,
+        }
+    }
+
+    /// How long the server may take, from now on. Without a settled deadline no clock is read.
+    #[inline]
+    fn time_left(&self) -> Duration {
+        match self.until {
+            Until::In(timeout) => timeout,
+            Until::At(deadline) => deadline.saturating_duration_since(Instant::now()),
+        }
+    }
+}
+
+impl<A: Serialize> Flight<'_, A> {
+    /// Brings the call forward. The reply is handed to `settle`; an error ends the call without one.
+    #[inline]
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>, settle: &mut Settle<'_>) -> Poll<Result<()>> {
+        loop {
+            let (link, room) = match &mut self.stage {
+                Stage::Sent(link, id) => {
+                    ready!(link.poll(*id, cx, settle));
+                    self.stage = Stage::Done;
+                    return Poll::Ready(Ok(()));
+                }
+                Stage::Waiting(waiting) => match ready!(waiting.as_mut().poll(cx)) {
+                    Ok((link, room)) => (Some(link), room),
+                    Err(error) => {
+                        self.stage = Stage::Done;
+                        return Poll::Ready(Err(error));
+                    }
+                },
+                Stage::Fresh => {
+                    if let Some(inherited) = ambient::deadline() {
+                        self.until = Until::At(self.until.moment(Instant::now()).min(inherited));
+                    }
+                    (self.pool.current(), None)
+                }
+                Stage::Done => panic!("a call was polled after it ended"),
+            };
+            let Some(link) = link else {
+                self.stage = self.wait(None);
+                continue;
+            };
+            let timeout = Some(self.time_left());
+            let head = Head { timeout, metadata: self.metadata.as_deref(), ..self.head };
+            let outgoing = Outgoing { head, argument: &self.argument, until: self.until };
+            self.stage = match link.send(&outgoing, room, cx) {
+                Ok(Sent::As(id)) => {
+                    self.stage = Stage::Sent(link, id);
+                    return Poll::Pending;
+                }
+                Ok(Sent::Unheard) => {
+                    self.stage = Stage::Done;
+                    return Poll::Ready(Ok(()));
+                }
+                Ok(Sent::NoRoom) => self.wait(Some(link)),
+                // Lost since it was looked at: nothing was sent, another connection will do.
+                Err(_) if !link.is_open() && self.has_time() => self.wait(None),
+                Err(error) => {
+                    self.stage = Stage::Done;
+                    return Poll::Ready(Err(error));
+                }
+            };
+        }
+    }
+}
+
+impl<A> Drop for Flight<'_, A> {
+    fn drop(&mut self) {
+        if let Stage::Sent(link, id) = &self.stage {
+            link.withdraw(*id);
+        }
+    }
+}
+
+impl<A> std::fmt::Debug for Flight<'_, A> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let stage = match self.stage {
+            Stage::Fresh => "fresh",
+            Stage::Waiting(_) => "waiting",
+            Stage::Sent(..) => "sent",
+            Stage::Done => "done",
+        };
+        f.debug_struct("Call")
+            .field("method", &self.head.method)
+            .field("stage", &stage)
+            .finish_non_exhaustive()
+    }
+}

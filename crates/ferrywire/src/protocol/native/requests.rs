@@ -1,0 +1,215 @@
+//! Requests: how they are read at the server, and written at the client.
+
+use super::frame::{Frames, Next, Put, word_of};
+use super::header::{Header, flag, kind, malformed};
+use super::parts::{Parts, put_metadata, put_short_text};
+use super::{Hello, Tag, Word};
+use crate::body::Body;
+use crate::codec::{Format, Preamble, Told};
+use crate::error::Result;
+use crate::message::{Ask, Asked, Head, Read, Wanted};
+use crate::protocol::{ReadRequests, Terms, WriteRequests};
+
+/// Reads the requests of a caller.
+#[derive(Debug)]
+pub struct Requests {
+    frames: Frames,
+    /// The latest id: the next is larger.
+    last: Option<u64>,
+}
+
+impl ReadRequests for Requests {
+    type Tag = Tag;
+    type Word = Word;
+
+    fn new(terms: &Terms<'_>) -> Self {
+        Self { frames: Frames::new(terms), last: None }
+    }
+
+    #[inline]
+    fn read<'b>(&'b mut self, bytes: &'b [u8]) -> Result<Read<Asked<'b, Tag, Word>>> {
+        match self.frames.next(bytes)? {
+            Next::Frame { header, payload, used } if header.kind() == kind::REQUEST => {
+                let message = Asked::Call(self.request(header, payload)?);
+                Ok(Read::Message { message, used })
+            }
+            Next::More => Ok(Read::More { used: 0 }),
+            Next::Frame { header, payload, used } => {
+                Ok(Read::Message { message: other(header, payload)?, used })
+            }
+            Next::Hello { hello, used } => {
+                Ok(Read::Message { message: Asked::Word(Word::Hello(hello)), used })
+            }
+        }
+    }
+}
+
+impl Requests {
+    #[inline]
+    fn request<'b>(&mut self, header: Header, payload: &'b [u8]) -> Result<Ask<'b, Tag>> {
+        if self.last.is_some_and(|last| header.id <= last) {
+            return Err(not_larger(header.id));
+        }
+        self.last = Some(header.id);
+        let (parts, body) = Parts::read(header, payload)?;
+        let method = match parts.name {
+            None => Wanted::Numbered(header.method),
+            Some((name, fingerprint)) => Wanted::Named { name, fingerprint },
+        };
+        let body = parts.format().map(|format| Body { format, bytes: body, types: None });
+        let tag = Tag { id: header.id, is_one_way: header.has(flag::ONE_WAY) };
+        Ok(Ask { tag, method, body, timeout: parts.timeout, metadata: parts.metadata })
+    }
+}
+
+#[cold]
+fn not_larger(id: u64) -> crate::error::Error {
+    malformed(format!("a request with the id {id}, which is not larger than the one before"))
+}
+
+fn other<'b>(header: Header, payload: &[u8]) -> Result<Asked<'b, Tag, Word>> {
+    match header.kind() {
+        kind::CANCEL => {
+            let target = Tag { id: header.id, is_one_way: false };
+            Ok(Asked::Cancel { target, reply_to: None })
+        }
+        kind::GO_AWAY => Ok(Asked::Word(Word::Leaving)),
+        kind => match word_of(header, payload)? {
+            Some(word) => Ok(Asked::Word(word)),
+            None => Err(malformed(format!("a frame of kind {kind} where nothing was asked"))),
+        },
+    }
+}
+
+/// Writes the requests of a caller.
+#[derive(Debug)]
+pub struct RequestWriter {
+    put: Put,
+    format: Format,
+    hello: Option<Hello>,
+    /// The peer's numbers of the methods that were called, by their places.
+    numbers: Vec<Number>,
+}
+
+/// What is known of a method at the peer.
+#[derive(Clone, Copy, Debug)]
+enum Number {
+    /// It has not been looked for.
+    New,
+    /// It has this number.
+    Is(u16),
+    /// It is called by name: the peer has none such, or another of this name.
+    Named,
+}
+
+impl WriteRequests for RequestWriter {
+    type Word = Word;
+
+    fn new(terms: &Terms<'_>) -> Self {
+        let format = terms.format.unwrap_or(Format::Postcard);
+        Self { put: Put::new(terms), format, hello: None, numbers: Vec::new() }
+    }
+
+    fn format(&self) -> Format {
+        self.format
+    }
+
+    fn greet(&mut self, out: &mut Vec<u8>) {
+        self.put.greeting(out, &mut std::iter::empty());
+    }
+
+    #[inline]
+    fn request(
+        &mut self,
+        out: &mut Vec<u8>,
+        id: u64,
+        head: &Head<'_>,
+        preamble: Option<&'static Preamble>,
+        body: &[u8],
+    ) {
+        let number = match head.place.and_then(|place| self.numbers.get(place as usize)) {
+            Some(Number::Is(number)) => Some(*number),
+            Some(Number::Named) => None,
+            Some(Number::New) | None => self.number(head),
+        };
+        let at = self.put.begin(out, kind::REQUEST, number.unwrap_or(0), id);
+        self.put_parts(out, at, head, number.is_none());
+        if let Some(plan) = preamble {
+            Told::new().tell(plan, out);
+        }
+        out.extend_from_slice(body);
+        self.put.finish(out, at);
+    }
+
+    fn cancel(&mut self, out: &mut Vec<u8>, id: u64) {
+        self.put.frame(out, kind::CANCEL, 0, id, b"");
+    }
+
+    fn hear(&mut self, out: &mut Vec<u8>, word: Word) -> bool {
+        let is_idle = self.put.hear(out, &word);
+        if let Word::Hello(hello) = word {
+            self.hello = Some(hello);
+            // What was called by name until now may have a number.
+            self.numbers.clear();
+        }
+        is_idle
+    }
+
+    fn ping(&mut self, out: &mut Vec<u8>) -> bool {
+        self.put.frame(out, kind::PING, 0, 0, b"");
+        true
+    }
+}
+
+impl RequestWriter {
+    /// Looks for the number of a method that has not been called before; notes it where it has a place.
+    #[cold]
+    fn number(&mut self, head: &Head<'_>) -> Option<u16> {
+        /// A client with more methods than this calls the others by name.
+        const PLACES_MAX: usize = 1 << 16;
+        let hello = self.hello.as_ref()?;
+        let fingerprint = head.described.map_or(0, |method| method.fingerprint());
+        let found = hello.find(head.method).filter(|numbered| {
+            fingerprint == 0 || numbered.fingerprint == 0 || numbered.fingerprint == fingerprint
+        });
+        let number = found.map(|numbered| numbered.number);
+        if let Some(place) = head.place.map(|place| place as usize).filter(|place| *place < PLACES_MAX) {
+            if self.numbers.len() <= place {
+                self.numbers.resize(place + 1, Number::New);
+            }
+            if let Some(noted) = self.numbers.get_mut(place) {
+                *noted = number.map_or(Number::Named, Number::Is);
+            }
+        }
+        number
+    }
+
+    #[inline]
+    fn put_parts(&self, out: &mut Vec<u8>, at: usize, head: &Head<'_>, is_named: bool) {
+        let mut flags = 0;
+        if is_named {
+            put_short_text(out, head.method.as_bytes());
+            let fingerprint = head.described.map_or(0, |method| method.fingerprint());
+            out.extend_from_slice(&fingerprint.to_le_bytes());
+            flags |= flag::NAMED;
+        }
+        if self.format != Format::Postcard {
+            out.push(self.format.id());
+            flags |= flag::CODEC;
+        }
+        if let Some(timeout) = head.timeout {
+            let left = u32::try_from(timeout.as_millis()).unwrap_or(u32::MAX).max(1);
+            out.extend_from_slice(&left.to_le_bytes());
+            flags |= flag::DEADLINE;
+        }
+        if let Some(metadata) = head.metadata {
+            flags |= put_metadata(out, metadata);
+        }
+        if head.is_one_way {
+            flags |= flag::ONE_WAY;
+        }
+        if flags != 0 {
+            Put::flag(out, at, flags);
+        }
+    }
+}
