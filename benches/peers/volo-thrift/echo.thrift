@@ -1,0 +1,5 @@
+namespace rs echo
+
+service Echo {
+    binary say(1: required binary payload)
+}
