@@ -1,15 +1,40 @@
 //! Values against Go's `encoding/gob`: what CPU it costs to encode and decode them.
 
+use peer_support::Result;
 use serde::Serialize;
 
+use crate::codec::{OPERATIONS, VALUES};
+use crate::effort::Effort;
+use crate::keep;
 use crate::machine::{Conditions, Machine, RULES, Watch, undisturbed};
-use crate::peer::Result;
-use crate::peer::codec::{OPERATIONS, VALUES};
-use crate::process::{Placement, Programs};
-use crate::ratio::{Ratio, Slice};
-use crate::{Effort, keep};
+use crate::peers;
+use crate::placement::Placement;
+use crate::process::{Process, Program};
+use crate::ratio::{Bound, Ratio};
 
-const GOAL: f64 = 0.33;
+const GOAL: Bound = Bound::AtMost(0.33);
+
+/// What so many operations cost.
+#[derive(Clone, Copy, Debug)]
+struct Slice {
+    operations: u64,
+    cpu_ns: u64,
+}
+
+impl Slice {
+    fn of(process: &mut Process, order: &str) -> Result<Self> {
+        process.numbers(order).map(|[operations, cpu_ns]| Self { operations, cpu_ns })
+    }
+
+    /// Two slices of one block as one.
+    fn and(self, other: Self) -> Self {
+        Self { operations: self.operations + other.operations, cpu_ns: self.cpu_ns + other.cpu_ns }
+    }
+
+    fn ns_per_operation(self) -> f64 {
+        self.cpu_ns as f64 / self.operations as f64
+    }
+}
 
 /// The results, as they are kept.
 #[derive(Debug, Serialize)]
@@ -25,16 +50,16 @@ struct Report {
 struct Row {
     value: &'static str,
     operation: &'static str,
-    goal: f64,
+    goal: Bound,
     ratio: Option<Ratio>,
 }
 
 /// Measures, prints and keeps the table.
 pub fn run(effort: &Effort) -> Result<()> {
-    let programs = Programs::build()?;
-    let machine = Machine::of(&programs.go_version);
-    let mut ours = programs.ours(Placement::B, &["peer-gob"])?;
-    let mut gos = programs.gos(Placement::B, &["gob"])?;
+    let machine = Machine::here();
+    let go = Program { path: peers::build_named("go-netrpc")?, variant: Vec::new() };
+    let mut ours = Process::start(&Program::of_this(&[])?, Placement::B, &["peer-gob"])?;
+    let mut gos = Process::start(&go, Placement::B, &["encoding-gob"])?;
     for (value, _) in VALUES {
         // Both decode what Go wrote; that it is the value they encode is checked when it is loaded.
         let bytes = gos.ask(&format!("bytes {value}"))?;
@@ -43,7 +68,7 @@ pub fn run(effort: &Effort) -> Result<()> {
     let method = format!(
         "{} blocks, slices of {} ms, ABBA, both processes on one CPU, GOMAXPROCS=1; ratios ours / Go's of user + \
          system CPU per operation; {RULES}",
-        effort.blocks, effort.code_slice_ms
+        effort.blocks, effort.value_slice_ms
     );
     println!("encoding/gob, a stream's encoder into memory and decoder from it; {machine}\n{method}\n");
     let (mut blocks, mut conditions) = (Vec::new(), Vec::new());
@@ -54,9 +79,9 @@ pub fn run(effort: &Effort) -> Result<()> {
         let mut costs = Vec::new();
         for (value, _) in VALUES {
             for (operation, _) in OPERATIONS {
-                let order = format!("run {value} {operation} {}", effort.code_slice_ms);
-                let (a, b) = (ours.measure(&order)?, gos.measure(&order)?);
-                let (c, d) = (gos.measure(&order)?, ours.measure(&order)?);
+                let order = format!("run {value} {operation} {}", effort.value_slice_ms);
+                let (a, b) = (Slice::of(&mut ours, &order)?, Slice::of(&mut gos, &order)?);
+                let (c, d) = (Slice::of(&mut gos, &order)?, Slice::of(&mut ours, &order)?);
                 costs.push((a.and(d), b.and(c)));
             }
         }
@@ -106,14 +131,14 @@ fn print(report: &Report) {
             continue;
         };
         println!(
-            "| {value} | {operation} | **{:.3}** | {:.3} – {:.3} | {} | {:.0} | {:.0} | {} |",
+            "| {value} | {operation} | **{:.3}** | {:.3} – {:.3} | {} | {:.0} | {:.0} | {goal}: {} |",
             ratio.median,
             ratio.low,
             ratio.high,
             ratio.blocks,
-            ratio.ours_ns,
-            ratio.theirs_ns,
-            ratio.verdict(*goal),
+            ratio.over,
+            ratio.under,
+            ratio.against(*goal),
         );
     }
     println!();

@@ -3,9 +3,10 @@
 use std::fs::read_to_string;
 use std::hint::black_box;
 
+use peer_support::cpu_ns;
 use serde::Serialize;
 
-use crate::peer::cpu_ns;
+use crate::peers::{go_version, rustc_version};
 use crate::ratio::median;
 
 /// What stands above every table.
@@ -15,10 +16,11 @@ pub struct Machine {
     pub cpus: usize,
     pub kernel: String,
     pub go: String,
+    pub rustc: String,
 }
 
 impl Machine {
-    pub fn of(go: &str) -> Self {
+    pub fn here() -> Self {
         let info = read_to_string("/proc/cpuinfo").unwrap_or_default();
         let cpu = info
             .lines()
@@ -28,14 +30,16 @@ impl Machine {
             cpu: cpu.unwrap_or("unknown CPU").to_owned(),
             cpus: std::thread::available_parallelism().map_or(1, usize::from),
             kernel: kernel.split('-').next().unwrap_or_default().trim().to_owned(),
-            go: go.trim_start_matches("go version ").to_owned(),
+            go: go_version().unwrap_or_else(|| "no Go".to_owned()),
+            rustc: rustc_version().unwrap_or_else(|| "unknown rustc".to_owned()),
         }
     }
 }
 
 impl std::fmt::Display for Machine {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}, {} CPUs, Linux {}, {}", self.cpu, self.cpus, self.kernel, self.go)
+        let Self { cpu, cpus, kernel, go, rustc } = self;
+        write!(f, "{cpu}, {cpus} CPUs, Linux {kernel}, {rustc}, {go}")
     }
 }
 

@@ -1,47 +1,98 @@
-//! `cargo run --release -p ferrywire-benches -- [netrpc | gob | counts] [--quick] [--blocks N] [--slice-ms N]`
+//! `cargo run --release -p ferrywire-benches -- [TABLE..] [OPTION..]`; see `USAGE`.
 
-use ferrywire_benches::peer::{self, Result, echo::Load};
-use ferrywire_benches::{Effort, counts, gob, netrpc};
+use std::process::ExitCode;
 
-const USAGE: &str = "usage: ferrywire-benches [netrpc | gob | counts] [--quick] [--blocks N] [--slice-ms N]";
+use ferrywire_benches::calls::{self, Choice, Narrowed};
+use ferrywire_benches::effort::Effort;
+use ferrywire_benches::ours::Ours;
+use ferrywire_benches::placement::Placement;
+use ferrywire_benches::{codec, counts, gob, netrpc};
+use peer_support::{Result, run_words};
 
-fn main() -> Result<()> {
+const USAGE: &str = "\
+usage: ferrywire-benches [TABLE..] [OPTION..]
+
+tables (all but the last two unless named):
+  calls      what a call costs, beside all peers
+  counts     instructions, system calls, allocations; --check holds ours against benches/counts.json,
+             --update rewrites it
+  netrpc     the four pairs of our and Go's net/rpc
+  gob        values, beside Go's encoding/gob
+
+options:
+  --quick             less of everything: all tables within five minutes
+  --only PEER         peers whose names begin so (raw comes along); may be repeated, as the next three
+  --shape CxK         connections and calls in flight on each, such as 1x100
+  --payload BYTES
+  --placement A|B|C
+  --blocks N          blocks of each table
+  --slice-ms N        how long each peer works at a time
+  --ours NAME         whom others are compared with: ferrywire-native unless given";
+
+fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
-    match words.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let done = match words[..] {
         // What the processes below a table are.
-        ["peer-server", threads] => peer::echo::serve(threads.parse()?),
-        ["peer-client", threads, address] => peer::echo::call(threads.parse()?, address),
-        ["peer-gob"] => peer::codec::code(),
-        ["alone", payload_len, depth, calls] => {
-            let load = Load { payload_len: payload_len.parse()?, depth: depth.parse()? };
-            load.run_alone(calls.parse()?)
-        }
+        ["ours", ref words @ ..] => run_words::<Ours>(words),
+        ["peer-gob"] => codec::code(),
         ref words => tables(words),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
     }
 }
 
 fn tables(words: &[&str]) -> Result<()> {
-    let (mut effort, mut chosen) = (Effort::DEFAULT, Vec::new());
+    let (mut effort, mut chosen, mut count) = (Effort::DEFAULT, Vec::new(), Count::Print);
+    let mut choice =
+        Choice { ours: "ferrywire-native".to_owned(), only: Vec::new(), narrowed: Narrowed::default() };
     let mut words = words.iter();
     while let Some(word) = words.next() {
-        let mut number = || -> Result<u64> { Ok(words.next().ok_or(USAGE)?.parse()?) };
+        let mut next = || words.next().copied().ok_or(USAGE);
         match *word {
             "--quick" => effort = Effort::QUICK,
-            "--blocks" => effort.blocks = number()? as usize,
-            "--slice-ms" => effort.call_slice_ms = number()?,
-            table @ ("netrpc" | "gob" | "counts") => chosen.push(table),
+            "--check" => count = Count::Check,
+            "--update" => count = Count::Update,
+            "--blocks" => effort.blocks = next()?.parse()?,
+            "--slice-ms" => effort.call_slice_ms = next()?.parse()?,
+            "--only" => choice.only.push(next()?.to_owned()),
+            "--ours" => choice.ours = next()?.to_owned(),
+            "--payload" => choice.narrowed.payload_lens.push(next()?.parse()?),
+            "--placement" => choice.narrowed.placements.push(Placement::named(next()?).ok_or(USAGE)?),
+            "--shape" => {
+                let (connections, depth) = next()?.split_once('x').ok_or(USAGE)?;
+                choice.narrowed.shapes.push((connections.parse()?, depth.parse()?));
+            }
+            table @ ("calls" | "netrpc" | "gob" | "counts") => chosen.push(table),
             _ => return Err(USAGE.into()),
         }
     }
     if chosen.is_empty() {
-        chosen = vec!["netrpc", "gob"];
+        chosen = vec!["counts", "calls"];
     }
     for table in chosen {
         match table {
+            "calls" => calls::run(&effort, &choice)?,
             "netrpc" => netrpc::run(&effort)?,
             "gob" => gob::run(&effort)?,
-            _ => counts::run()?,
+            _ => match count {
+                Count::Print => counts::run(&choice)?,
+                Count::Check => counts::check()?,
+                Count::Update => counts::update()?,
+            },
         }
     }
     Ok(())
+}
+
+/// What is done with counts.
+enum Count {
+    Print,
+    Check,
+    Update,
 }

@@ -1,25 +1,22 @@
 //! Calls against Go's `net/rpc`: server and client of both, in all four pairs, by what CPU a call costs.
 
+use peer_support::{Result, Shape};
 use serde::Serialize;
 
+use crate::effort::Effort;
+use crate::keep;
 use crate::machine::{Conditions, Machine, RULES, Watch, undisturbed};
-use crate::peer::Result;
-use crate::process::{Peer, Placement, Programs};
-use crate::ratio::{Ratio, Slice};
-use crate::{Effort, keep};
+use crate::peers;
+use crate::placement::Placement;
+use crate::process::Program;
+use crate::ratio::{Bound, Ratio};
+use crate::session::{Cost, Session, Side};
 
-/// A payload and how many calls are in flight, on one connection.
-#[derive(Clone, Copy, Debug, Serialize)]
-struct Load {
-    payload_len: usize,
-    depth: usize,
-}
-
-const LOADS: [Load; 4] = [
-    Load { payload_len: 64, depth: 100 },
-    Load { payload_len: 1024, depth: 100 },
-    Load { payload_len: 64, depth: 1 },
-    Load { payload_len: 1024, depth: 1 },
+const SHAPES: [Shape; 4] = [
+    Shape { payload_len: 64, connections: 1, depth: 100 },
+    Shape { payload_len: 1024, connections: 1, depth: 100 },
+    Shape { payload_len: 64, connections: 1, depth: 1 },
+    Shape { payload_len: 1024, connections: 1, depth: 1 },
 ];
 
 /// Who calls whom; the places of the pairs in a block.
@@ -28,7 +25,7 @@ const GO_ON_OURS: usize = 1;
 const OURS_ON_GO: usize = 2;
 const OURS_ON_OURS: usize = 3;
 
-/// One row for every load.
+/// One row for every shape.
 struct Comparison {
     what: &'static str,
     side: Side,
@@ -49,19 +46,10 @@ impl Goal {
     /// One call at a time is mostly the kernel's work, the same for both: a quarter is out of reach there.
     const BOTH: Self = Self { many: Some(0.25), one: Some(0.56) };
 
-    fn of(self, load: Load) -> Option<f64> {
-        match load.depth {
-            1 => self.one,
-            _ => self.many,
-        }
+    fn of(self, shape: Shape) -> Option<Bound> {
+        let most = if shape.depth == 1 { self.one } else { self.many };
+        most.map(Bound::AtMost)
     }
-}
-
-#[derive(Clone, Copy)]
-enum Side {
-    Server,
-    Client,
-    Both,
 }
 
 /// Each is divided by the same side of Go calling Go.
@@ -93,45 +81,6 @@ const COMPARISONS: [Comparison; 5] = [
     Comparison { what: "both ours: both sides", side: Side::Both, ours: OURS_ON_OURS, goal: Goal::BOTH },
 ];
 
-/// What one pair's server and client cost for the same calls.
-#[derive(Clone, Copy, Debug, Default)]
-struct Cost {
-    server: Slice,
-    client: Slice,
-}
-
-impl Cost {
-    fn and(self, other: Self) -> Self {
-        Self { server: self.server.and(other.server), client: self.client.and(other.client) }
-    }
-
-    fn ns_per_call(self, side: Side) -> f64 {
-        let (server, client) = (self.server.ns_per_operation(), self.client.ns_per_operation());
-        match side {
-            Side::Server => server,
-            Side::Client => client,
-            Side::Both => server + client,
-        }
-    }
-}
-
-/// A server and its client.
-struct Pair {
-    server: Peer,
-    client: Peer,
-}
-
-impl Pair {
-    fn slice(&mut self, load: Load, effort: &Effort) -> Result<Cost> {
-        let Load { payload_len, depth } = load;
-        self.client.ask(&format!("{payload_len} {depth} {}", effort.call_warm_up_ms))?;
-        let before: u64 = self.server.ask("cpu")?.parse()?;
-        let client = self.client.measure(&format!("{payload_len} {depth} {}", effort.call_slice_ms))?;
-        let after: u64 = self.server.ask("cpu")?.parse()?;
-        Ok(Cost { server: Slice { operations: client.operations, cpu_ns: after - before }, client })
-    }
-}
-
 /// The results, as they are kept.
 #[derive(Debug, Serialize)]
 struct Report {
@@ -152,51 +101,45 @@ struct Table {
 #[derive(Debug, Serialize)]
 struct Row {
     what: &'static str,
-    #[serde(flatten)]
-    load: Load,
-    goal: Option<f64>,
+    payload_len: usize,
+    depth: usize,
+    goal: Option<Bound>,
     ratio: Option<Ratio>,
 }
 
 /// Measures, prints and keeps the tables.
 pub fn run(effort: &Effort) -> Result<()> {
-    let programs = Programs::build()?;
-    let machine = Machine::of(&programs.go_version);
+    let machine = Machine::here();
+    let ours = Program::of_this(&["ours", "netrpc"])?;
+    let go = Program { path: peers::build_named("go-netrpc")?, variant: vec!["gob".to_owned()] };
     let method = format!(
         "{} blocks, slices of {} ms, palindromic; ratios ours / Go's of user + system CPU per call; {RULES}",
         effort.blocks, effort.call_slice_ms
     );
     println!("net/rpc, echo of []byte over TCP, 1 connection; {machine}\n{method}\n");
-    let tables = [Placement::B, Placement::C].map(|placement| table(&programs, placement, effort));
+    let tables = [Placement::B, Placement::C].map(|placement| table(&ours, &go, placement, effort));
     let tables = tables.into_iter().collect::<Result<Vec<_>>>()?;
     keep("netrpc.json", &Report { machine, method, tables })
 }
 
-fn table(programs: &Programs, placement: Placement, effort: &Effort) -> Result<Table> {
-    let threads = placement.threads().to_string();
-    let pair = |ours_calls: bool, ours_serves: bool| -> Result<Pair> {
-        let server = match ours_serves {
-            true => programs.ours(placement, &["peer-server", &threads])?,
-            false => programs.gos(placement, &["server"])?,
-        };
-        let client = match ours_calls {
-            true => programs.ours(placement, &["peer-client", &threads, &server.greeting])?,
-            false => programs.gos(placement, &["client", &server.greeting])?,
-        };
-        Ok(Pair { server, client })
-    };
+fn table(ours: &Program, go: &Program, placement: Placement, effort: &Effort) -> Result<Table> {
     // In the order of their places.
-    let mut pairs = [pair(false, false)?, pair(false, true)?, pair(true, false)?, pair(true, true)?];
+    let mut pairs = [
+        Session::between(go, go, placement)?,
+        Session::between(go, ours, placement)?,
+        Session::between(ours, go, placement)?,
+        Session::between(ours, ours, placement)?,
+    ];
     for pair in &mut pairs {
-        for load in LOADS {
-            pair.slice(load, &Effort { call_slice_ms: 250, ..*effort })?;
+        for shape in SHAPES {
+            pair.slice(shape, effort.first_ms, effort.first_ms)?;
         }
     }
     let (mut blocks, mut conditions) = (Vec::new(), Vec::new());
     for block in 1..=effort.blocks {
         eprint!("\rplacement {placement:?}, block {block} of {} ", effort.blocks);
         let watch = Watch::begin();
-        let costs = LOADS.map(|load| block_of(&mut pairs, load, effort));
+        let costs = SHAPES.map(|shape| block_of(&mut pairs, shape, effort));
         blocks.push(costs.into_iter().collect::<Result<Vec<_>>>()?);
         conditions.push(watch.end());
     }
@@ -216,24 +159,26 @@ fn table(programs: &Programs, placement: Placement, effort: &Effort) -> Result<T
 }
 
 /// Every pair once and once more in the opposite order, so that a drift meets all alike.
-fn block_of(pairs: &mut [Pair; 4], load: Load, effort: &Effort) -> Result<[Cost; 4]> {
-    let mut costs = [Cost::default(); 4];
+fn block_of(pairs: &mut [Session; 4], shape: Shape, effort: &Effort) -> Result<[Cost; 4]> {
+    let mut costs = [None::<Cost>; 4];
     for place in (0..pairs.len()).chain((0..pairs.len()).rev()) {
-        costs[place] = costs[place].and(pairs[place].slice(load, effort)?);
+        let cost = pairs[place].slice(shape, effort.warm_up_ms, effort.call_slice_ms)?;
+        costs[place] = Some(costs[place].map_or(cost, |first| first.and(cost)));
     }
-    Ok(costs)
+    Ok(costs.map(|cost| cost.expect("every pair was measured")))
 }
 
 fn rows(blocks: &[Vec<[Cost; 4]>]) -> Vec<Row> {
     let mut rows = Vec::new();
     for Comparison { what, side, ours, goal } in COMPARISONS {
-        for (at, load) in LOADS.into_iter().enumerate() {
+        for (at, shape) in SHAPES.into_iter().enumerate() {
             let costs = |block: &Vec<[Cost; 4]>| {
                 let costs = block[at];
-                (costs[ours].ns_per_call(side), costs[GO_ON_GO].ns_per_call(side))
+                (costs[ours].cpu_ns(side), costs[GO_ON_GO].cpu_ns(side))
             };
             let pairs: Vec<_> = blocks.iter().map(costs).collect();
-            rows.push(Row { what, load, goal: goal.of(load), ratio: Ratio::of(&pairs) });
+            let Shape { payload_len, depth, .. } = shape;
+            rows.push(Row { what, payload_len, depth, goal: goal.of(shape), ratio: Ratio::of(&pairs) });
         }
     }
     rows
@@ -245,21 +190,21 @@ fn print(table: &Table) {
         "| CPU per call | in flight | payload | ours / Go's | 95 % interval | blocks | µs ours | µs Go's | goal |"
     );
     println!("|---|--:|--:|--:|--:|--:|--:|--:|---|");
-    for Row { what, load, goal, ratio } in &table.rows {
-        let shape = format!("1×{} | {} B", load.depth, load.payload_len);
+    for Row { what, payload_len, depth, goal, ratio } in &table.rows {
+        let shape = format!("1×{depth} | {payload_len} B");
         let Some(ratio) = ratio else {
             println!("| {what} | {shape} | too few blocks are left | | | | | |");
             continue;
         };
-        let verdict = goal.map(|goal| ratio.verdict(goal)).unwrap_or_default();
+        let verdict = goal.map(|goal| format!("{goal}: {}", ratio.against(goal))).unwrap_or_default();
         println!(
             "| {what} | {shape} | **{:.3}** | {:.3} – {:.3} | {} | {:.2} | {:.2} | {verdict} |",
             ratio.median,
             ratio.low,
             ratio.high,
             ratio.blocks,
-            ratio.ours_ns / 1000.0,
-            ratio.theirs_ns / 1000.0,
+            ratio.over / 1000.0,
+            ratio.under / 1000.0,
         );
     }
     println!();

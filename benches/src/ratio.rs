@@ -1,26 +1,10 @@
 //! From slices to claims: one log ratio per block, their median, and how far it can be trusted.
 
+use std::fmt::{Display, Formatter};
+
 use serde::Serialize;
 
-/// What so many operations cost.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Slice {
-    pub operations: u64,
-    pub cpu_ns: u64,
-}
-
-impl Slice {
-    /// Two slices of one block as one.
-    pub fn and(self, other: Self) -> Self {
-        Self { operations: self.operations + other.operations, cpu_ns: self.cpu_ns + other.cpu_ns }
-    }
-
-    pub fn ns_per_operation(self) -> f64 {
-        self.cpu_ns as f64 / self.operations as f64
-    }
-}
-
-/// What we cost beside what Go costs.
+/// One cost over another, from blocks in which both were measured.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct Ratio {
     pub median: f64,
@@ -28,9 +12,9 @@ pub struct Ratio {
     pub low: f64,
     pub high: f64,
     pub blocks: usize,
-    /// Medians of what is divided, in nanoseconds of CPU per operation.
-    pub ours_ns: f64,
-    pub theirs_ns: f64,
+    /// Medians of what is divided.
+    pub over: f64,
+    pub under: f64,
 }
 
 /// With fewer blocks nothing is claimed.
@@ -38,12 +22,12 @@ const BLOCKS_MIN: usize = 3;
 const RESAMPLES: usize = 10_000;
 
 impl Ratio {
-    /// Of pairs of ours and theirs, one pair for every block.
+    /// Of pairs of what is divided and by what, one pair for every block.
     pub fn of(pairs: &[(f64, f64)]) -> Option<Self> {
         if pairs.len() < BLOCKS_MIN {
             return None;
         }
-        let logs: Vec<f64> = pairs.iter().map(|(ours, theirs)| (ours / theirs).ln()).collect();
+        let logs: Vec<f64> = pairs.iter().map(|(over, under)| (over / under).ln()).collect();
         // The same numbers give the same interval, whoever computes it.
         let mut random = fastrand::Rng::with_seed(27);
         let mut medians: Vec<f64> = (0..RESAMPLES)
@@ -55,18 +39,67 @@ impl Ratio {
             low: medians[RESAMPLES * 25 / 1000].exp(),
             high: medians[RESAMPLES * 975 / 1000 - 1].exp(),
             blocks: pairs.len(),
-            ours_ns: median(pairs.iter().map(|(ours, _)| *ours).collect()),
-            theirs_ns: median(pairs.iter().map(|(_, theirs)| *theirs).collect()),
+            over: median(pairs.iter().map(|(over, _)| *over).collect()),
+            under: median(pairs.iter().map(|(_, under)| *under).collect()),
         })
     }
 
-    /// What the table says of a goal: met or missed only where the whole interval says so.
-    pub fn verdict(&self, goal: f64) -> String {
-        match (self.high <= goal, self.low > goal) {
-            (true, _) => format!("≤ {goal}: met"),
-            (_, true) => format!("≤ {goal}: missed, {:.2}×", self.median / goal),
-            _ => format!("≤ {goal}: undecided"),
+    /// Holds the ratio against a goal: met or missed only where the whole interval says so.
+    pub fn against(&self, bound: Bound) -> Verdict {
+        let (met, missed) = match bound {
+            Bound::AtMost(most) => (self.high <= most, self.low > most),
+            Bound::AtLeast(least) => (self.low >= least, self.high < least),
+        };
+        match (met, missed) {
+            (true, _) => Verdict::Met,
+            (_, true) => Verdict::Missed,
+            _ => Verdict::Undecided,
         }
+    }
+}
+
+/// A goal.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub enum Bound {
+    AtMost(f64),
+    AtLeast(f64),
+}
+
+impl Bound {
+    /// Holds a number that has no interval against the goal.
+    pub fn verdict(self, found: f64) -> Verdict {
+        let is_met = match self {
+            Self::AtMost(most) => found <= most,
+            Self::AtLeast(least) => found >= least,
+        };
+        if is_met { Verdict::Met } else { Verdict::Missed }
+    }
+}
+
+impl Display for Bound {
+    fn fmt(&self, f: &mut Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::AtMost(most) => write!(f, "≤ {most}"),
+            Self::AtLeast(least) => write!(f, "≥ {least}"),
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Verdict {
+    Met,
+    Missed,
+    Undecided,
+}
+
+impl Display for Verdict {
+    fn fmt(&self, f: &mut Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Met => "met",
+            Self::Missed => "**missed**",
+            Self::Undecided => "undecided",
+        })
     }
 }
 
@@ -102,10 +135,12 @@ mod tests {
 
     #[test]
     fn a_goal_inside_the_interval_is_undecided() {
-        let ratio = Ratio { median: 0.4, low: 0.38, high: 0.42, blocks: 12, ours_ns: 4.0, theirs_ns: 10.0 };
+        let ratio = Ratio { median: 0.4, low: 0.38, high: 0.42, blocks: 12, over: 4.0, under: 10.0 };
 
-        assert_eq!(ratio.verdict(0.41), "≤ 0.41: undecided");
-        assert_eq!(ratio.verdict(0.5), "≤ 0.5: met");
-        assert_eq!(ratio.verdict(0.2), "≤ 0.2: missed, 2.00×");
+        assert_eq!(ratio.against(Bound::AtMost(0.41)), Verdict::Undecided);
+        assert_eq!(ratio.against(Bound::AtMost(0.5)), Verdict::Met);
+        assert_eq!(ratio.against(Bound::AtMost(0.2)), Verdict::Missed);
+        assert_eq!(ratio.against(Bound::AtLeast(0.2)), Verdict::Met);
+        assert_eq!(ratio.against(Bound::AtLeast(0.5)), Verdict::Missed);
     }
 }

@@ -26,7 +26,10 @@ pub fn run<P: Peer>() -> ExitCode {
 pub fn run_words<P: Peer>(words: &[&str]) -> Result<()> {
     let is_command = |word: &&str| matches!(*word, "server" | "client" | "both" | "alone");
     let (variant, command) = words.split_at(words.iter().position(is_command).ok_or(USAGE)?);
-    let peer = P::new(variant)?;
+    let peer = match P::new(variant) {
+        Ok(peer) => peer,
+        Err(reason) => return say(&format!("unsupported {reason}")),
+    };
     match command {
         ["server", threads] => serve(&peer, &runtime(threads.parse()?)?),
         ["client", threads, address] => {

@@ -13,7 +13,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 
-use super::{Result, cpu_ns, orders, say};
+use peer_support::{Result, cpu_ns, orders, say};
 
 /// The textbook's argument.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -1,0 +1,158 @@
+//! What does not depend on the machine's mood: instructions, system calls and allocations per call.
+//!
+//! Server and client run in one thread and talk over TCP.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use peer_support::Result;
+use serde::{Deserialize, Serialize};
+
+use crate::calls::Choice;
+use crate::peers::{self, Variant};
+use crate::{keep, output_directory};
+
+mod gate;
+mod tools;
+
+use tools::{Allocated, Alone};
+
+pub use gate::{check, update};
+
+const PAYLOAD_LEN: usize = 64;
+/// Calls in flight on one connection.
+const DEPTHS: [usize; 2] = [1, 100];
+
+/// What one call adds to each count.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Counts {
+    pub peer: String,
+    pub depth: usize,
+    pub instructions: f64,
+    pub system_calls: BTreeMap<String, f64>,
+    pub allocations: f64,
+    pub allocated_bytes: f64,
+}
+
+impl Counts {
+    fn of(variant: &Variant, depth: usize) -> Result<Self> {
+        let program = variant.program.clone();
+        let alone = Alone { program, payload_len: PAYLOAD_LEN, connections: 1, depth };
+        let Allocated { times, bytes } = alone.allocations()?;
+        Ok(Self {
+            peer: variant.name.clone(),
+            depth,
+            instructions: alone.instructions()?,
+            system_calls: alone.system_calls()?,
+            allocations: times,
+            allocated_bytes: bytes,
+        })
+    }
+
+    pub fn system_calls_in_all(&self) -> f64 {
+        self.system_calls.values().sum()
+    }
+}
+
+impl std::fmt::Display for Counts {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let each: Vec<_> =
+            self.system_calls.iter().map(|(name, count)| format!("{name} {count:.3}")).collect();
+        let Self { peer, depth, instructions, allocations, allocated_bytes, .. } = self;
+        write!(
+            f,
+            "| {peer} | 1×{depth} | {instructions:.0} | {:.3}: {} | {allocations:.2} | {allocated_bytes:.0} |",
+            self.system_calls_in_all(),
+            each.join(", ")
+        )
+    }
+}
+
+/// Ours, in the ways that are counted: with payloads that are vectors, and with such that are as long as their type says.
+fn ours() -> Result<Vec<Variant>> {
+    let mut variants = Vec::new();
+    for variant in peers::ours()? {
+        let mut block = variant.clone();
+        block.name.push_str("-block");
+        block.program.variant.push("block".to_owned());
+        variants.extend([variant, block]);
+    }
+    Ok(variants)
+}
+
+/// Counts all of `variants`, and prints them; what cannot be counted is said, and left out.
+fn count(variants: &[Variant]) -> Vec<Counts> {
+    println!("| | in flight | user instructions | system calls | allocations | bytes allocated |");
+    println!("|---|--:|--:|---|--:|--:|");
+    let mut all = Vec::new();
+    for variant in variants {
+        for depth in DEPTHS {
+            match Counts::of(variant, depth) {
+                Ok(counts) => {
+                    println!("{counts}");
+                    all.push(counts);
+                }
+                Err(error) => println!("| {} | 1×{depth} | not counted: {error} | | | |", variant.name),
+            }
+        }
+    }
+    println!();
+    all
+}
+
+/// The results, as they are kept.
+#[derive(Debug, Serialize)]
+struct Report {
+    payload_len: usize,
+    calls: Vec<Counts>,
+    /// Allocations and bytes, by value and operation.
+    gob: Vec<Operation>,
+}
+
+#[derive(Debug, Serialize)]
+struct Operation {
+    what: String,
+    allocations: f64,
+    bytes: f64,
+}
+
+/// Counts, prints and keeps the counts: ours, and of those peers that are asked for by name.
+pub fn run(choice: &Choice) -> Result<()> {
+    println!("# Counts\n\nPer call of {PAYLOAD_LEN} B, client and server together in one thread over TCP.\n");
+    let mut variants = ours()?;
+    if !choice.only.is_empty() {
+        variants.extend(peers::built(|name| choice.includes(name))?.0);
+    }
+    let calls = count(&variants);
+    println!("Allocations per operation of gob\n\n| value, operation | allocations | bytes |\n|---|--:|--:|");
+    let mut gob = Vec::new();
+    for line in output_of(&mut Command::new(counted()?))?.lines() {
+        let (what, counts) = line.split_once(": ").ok_or("expected `WHAT: ALLOCATIONS BYTES`")?;
+        let (allocations, bytes) = counts.split_once(' ').ok_or("expected two numbers")?;
+        let (allocations, bytes) = (allocations.parse()?, bytes.parse()?);
+        println!("| {what} | {allocations:.2} | {bytes:.0} |");
+        gob.push(Operation { what: what.to_owned(), allocations, bytes });
+    }
+    println!();
+    keep("counts.json", &Report { payload_len: PAYLOAD_LEN, calls, gob })
+}
+
+/// The program with the counting allocator, built as this one was.
+fn counted() -> Result<PathBuf> {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let arguments = ["build", "--quiet", "--release", "-p", "ferrywire-benches", "--bin", "counted"];
+    let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml");
+    output_of(Command::new(cargo).args(arguments).arg("--manifest-path").arg(manifest))?;
+    let directory = output_directory()?;
+    let target = directory.parent().ok_or("the output lies in no target directory")?;
+    Ok(target.join("release/counted"))
+}
+
+fn output_of(command: &mut Command) -> Result<String> {
+    let ended = command.output()?;
+    match ended.status.success() {
+        true => Ok(String::from_utf8(ended.stdout)?),
+        false => Err(String::from_utf8_lossy(&ended.stderr).into_owned().into()),
+    }
+}
