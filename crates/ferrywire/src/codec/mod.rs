@@ -22,6 +22,7 @@ mod msgpack;
 mod postcard;
 mod protobuf;
 mod raw;
+pub mod schema;
 
 #[cfg(not(feature = "json"))]
 pub use absent::Json;
@@ -216,6 +217,9 @@ impl Format {
 pub struct Shape {
     learn: fn() -> ferrywire_gob::Result<&'static ferrywire_gob::Plan>,
     plan: OnceLock<&'static ferrywire_gob::Plan>,
+    describe: fn() -> String,
+    schema_text: OnceLock<String>,
+    fingerprint: OnceLock<u64>,
     rust_name: fn() -> &'static str,
 }
 
@@ -225,6 +229,9 @@ impl Shape {
         Self {
             learn: ferrywire_gob::Plan::of::<T>,
             plan: OnceLock::new(),
+            describe: schema::text_of::<T>,
+            schema_text: OnceLock::new(),
+            fingerprint: OnceLock::new(),
             rust_name: std::any::type_name::<T>,
         }
     }
@@ -234,13 +241,30 @@ impl Shape {
         (self.rust_name)()
     }
 
-    /// The type's layout: its kind, and its fields with their types.
+    /// The type's layout as Go sees it: its kind, and its fields with their types.
     ///
     /// # Errors
     ///
     /// If the type has no layout that can be learnt; the text names the place and the way out.
     pub fn schema(&self) -> Result<ferrywire_gob::Schema> {
         Ok(self.plan()?.schema())
+    }
+
+    /// The type's layout as serde sees it, a line for every place, as [`schema`](mod@schema) says; paths begin at
+    /// the type itself, so that the first line is `: struct`.
+    ///
+    /// Learnt at the first call, by running the type's `Deserialize` on trial values.
+    pub fn schema_text(&self) -> &str {
+        self.schema_text.get_or_init(self.describe)
+    }
+
+    /// The fingerprint of [`schema_text`](Self::schema_text); 0 if nothing is known of the type.
+    #[inline]
+    pub fn fingerprint(&self) -> u64 {
+        *self.fingerprint.get_or_init(|| match self.schema_text() {
+            ": unknown\n" => 0,
+            text => schema::hashed([text]),
+        })
     }
 
     #[inline]
