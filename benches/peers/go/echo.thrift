@@ -1,0 +1,5 @@
+namespace go echo
+
+service Echo {
+    binary Say(1: binary payload)
+}
