@@ -187,12 +187,38 @@ proptest! {
     }
 
     #[test]
+    fn numbers_of_any_length_are_those_of_postcards_crate(
+        bytes in proptest::collection::vec(prop_oneof![Just(0xff), Just(0x80), Just(0), Just(1), any::<u8>()], 0..22),
+        behind in proptest::collection::vec(any::<u8>(), 0..9),
+    ) {
+        let whole = [&bytes[..], &behind].concat();
+        same_number::<u16>(&whole);
+        same_number::<u32>(&whole);
+        same_number::<u64>(&whole);
+        same_number::<u128>(&whole);
+        same_number::<i16>(&whole);
+        same_number::<i64>(&whole);
+        same_number::<i128>(&whole);
+    }
+
+    #[test]
     fn whatever_postcard_reads_its_crate_reads_too(bytes in proptest::collection::vec(any::<u8>(), 0..40)) {
         type Value = (bool, Option<u16>, i32, Vec<u64>, u128, char, String);
         let ours = Format::Postcard.decode::<Value>(&bytes, None).ok();
         let theirs = postcard::take_from_bytes::<Value>(&bytes).ok().filter(|(_, rest)| rest.is_empty());
 
         prop_assert_eq!(ours, theirs.map(|(value, _)| value));
+    }
+}
+
+/// Reads a number and what follows it here and with postcard's crate.
+#[track_caller]
+fn same_number<T: DeserializeOwned + PartialEq + Debug>(bytes: &[u8]) {
+    for len in 0..=bytes.len() {
+        let bytes = &bytes[..len];
+        let ours = Format::Postcard.decode::<T>(bytes, None).ok();
+        let theirs = postcard::take_from_bytes::<T>(bytes).ok().filter(|(_, rest)| rest.is_empty());
+        assert_eq!(ours, theirs.map(|(number, _)| number), "{bytes:x?}");
     }
 }
 

@@ -87,10 +87,10 @@ impl<'de> Cursor<'de> {
     /// How many of `claimed` elements get their room ahead: never more than there are bytes.
     #[inline]
     pub(super) fn room_for(&self, claimed: usize) -> usize {
-        // An element may be larger in memory than on the wire, but hardly more than eight times.
-        claimed.min(self.rest.len()).min(RESERVED_AT_ONCE.max(self.rest.len() / 8))
+        // An element may be larger in memory than on the wire; most are smaller than 128 bytes there.
+        claimed.min(self.rest.len()).min(RESERVED_AT_ONCE.max(self.rest.len() / 16))
     }
 }
 
 /// A list of up to so many elements gets its room at once.
-const RESERVED_AT_ONCE: usize = 1024;
+const RESERVED_AT_ONCE: usize = 256;

@@ -53,8 +53,31 @@ impl<'de> Reader<'de> {
         }
     }
 
-    #[inline(never)]
+    /// A number of more than seven bits: as many bytes as have their upper bit set, and one more.
+    #[inline]
     fn long(&mut self, bits: u32) -> Result<u64, Fault> {
+        let Some((word, _)) = self.cursor.rest.split_first_chunk() else { return self.longer(bits) };
+        let word = u64::from_le_bytes(*word);
+        let ends = !word & 0x8080_8080_8080_8080;
+        let len = ends.trailing_zeros() / 8 + 1;
+        if ends == 0 || len > bits.div_ceil(7) {
+            return self.longer(bits);
+        }
+        // What is behind the last byte goes, and then the gaps between groups of seven bits are closed.
+        let groups = word & (ends ^ ends.wrapping_sub(1)) & 0x7f7f_7f7f_7f7f_7f7f;
+        let pairs = (groups & 0x007f_007f_007f_007f) | ((groups & 0x7f00_7f00_7f00_7f00) >> 1);
+        let quads = (pairs & 0x0000_3fff_0000_3fff) | ((pairs & 0x3fff_0000_3fff_0000) >> 2);
+        let number = (quads & 0x0000_0000_0fff_ffff) | ((quads & 0x0fff_ffff_0000_0000) >> 4);
+        if bits < 64 && number >> bits != 0 {
+            return Err(wide(bits));
+        }
+        self.cursor.rest = self.cursor.rest.get(len as usize..).unwrap_or_default();
+        Ok(number)
+    }
+
+    /// The same, byte by byte: at the end of the bytes, and for the longest numbers.
+    #[cold]
+    fn longer(&mut self, bits: u32) -> Result<u64, Fault> {
         let mut number = 0_u64;
         let mut shift = 0;
         for (at, byte) in self.cursor.rest.iter().enumerate() {
@@ -95,8 +118,20 @@ impl<'de> Reader<'de> {
     /// How many bytes or elements come.
     #[inline]
     fn len(&mut self) -> Result<usize, Fault> {
-        let len = self.number(64)?;
+        let len = match self.cursor.rest.split_first() {
+            Some((byte, rest)) if *byte < 0x80 => {
+                self.cursor.rest = rest;
+                u64::from(*byte)
+            }
+            _ => self.long_len()?,
+        };
         usize::try_from(len).map_err(|_| Fault::ends(usize::MAX, self.cursor.rest.len()))
+    }
+
+    /// Most are short, and are read faster where the long ones are elsewhere.
+    #[inline(never)]
+    fn long_len(&mut self) -> Result<u64, Fault> {
+        self.long(64)
     }
 
     #[inline]

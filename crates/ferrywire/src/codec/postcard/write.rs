@@ -28,21 +28,24 @@ impl<'o> Writer<'o> {
         }
     }
 
-    fn put_long(&mut self, mut number: u64) {
-        let mut bytes = [0; 10];
-        let mut used = 0;
-        for byte in &mut bytes {
-            used += 1;
-            if number < 0x80 {
-                *byte = number as u8;
-                break;
-            }
-            *byte = number as u8 | 0x80;
-            number >>= 7;
+    #[inline(never)]
+    fn put_long(&mut self, number: u64) {
+        if number >> 56 != 0 {
+            return self.put_longest(u128::from(number));
         }
-        self.out.extend_from_slice(bytes.get(..used).unwrap_or_default());
+        // Groups of seven bits get a byte each; all but the last one's have their upper bit set.
+        let quads = (number & 0x0000_0000_0fff_ffff) | ((number & 0x00ff_ffff_f000_0000) << 4);
+        let pairs = (quads & 0x0000_3fff_0000_3fff) | ((quads & 0x0fff_c000_0fff_c000) << 2);
+        let groups = (pairs & 0x007f_007f_007f_007f) | ((pairs & 0x3f80_3f80_3f80_3f80) << 1);
+        let last = (u64::BITS - 1 - (groups | 1).leading_zeros()) / 8;
+        let word = groups | (0x8080_8080_8080_8080 & ((1 << (8 * last)) - 1));
+        // A fixed length needs no call.
+        let end = self.out.len() + 1 + last as usize;
+        self.out.extend_from_slice(&word.to_le_bytes());
+        self.out.truncate(end);
     }
 
+    #[cold]
     fn put_longest(&mut self, mut number: u128) {
         while number >= 0x80 {
             self.out.push(number as u8 | 0x80);
