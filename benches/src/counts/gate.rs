@@ -11,22 +11,28 @@ use super::{Counts, count, ours};
 const GROWTH_MAX: f64 = 1.03;
 /// System calls and allocations are small numbers, of which a few in ten thousand calls are chance.
 const CHANCE: f64 = 0.02;
+/// How often what has grown is counted.
+const COUNTED_AT_MOST: usize = 3;
 
 /// Fails if anything has grown.
 pub fn check() -> Result<()> {
     println!("counts per call, client and server together, held against benches/counts.json\n");
     let text = fs::read_to_string(path()).map_err(|error| format!("{}: {error}", path().display()))?;
-    let before: Vec<Counts> = serde_json::from_str(&text)?;
-    let now = count(&ours()?);
-    let grown: Vec<_> = before.iter().flat_map(|before| grown_since(before, &now)).collect();
-    match grown.is_empty() {
-        true => Ok(()),
-        false => Err(format!(
-            "{}\nIf it has to be so, say why in the commit that rewrites them with `counts --update`.",
-            grown.join("\n")
-        )
-        .into()),
+    let mut before: Vec<Counts> = serde_json::from_str(&text)?;
+    let mut grown = Vec::new();
+    // What the machine does beside only ever adds to a count, and not each time.
+    for _ in 0..COUNTED_AT_MOST {
+        let variants =
+            ours()?.into_iter().filter(|ours| before.iter().any(|before| before.peer == ours.name));
+        let now = count(&variants.collect::<Vec<_>>());
+        before.retain(|before| !grown_since(before, &now).is_empty());
+        grown = before.iter().flat_map(|before| grown_since(before, &now)).collect();
+        if grown.is_empty() {
+            return Ok(());
+        }
     }
+    let advice = "If it has to be so, say why in the commit that rewrites them with `counts --update`.";
+    Err(format!("{}\n{advice}", grown.join("\n")).into())
 }
 
 /// Rewrites the file.
