@@ -125,7 +125,7 @@ pub struct Head<'h> {
     /// The place that the method's name has among all names that the caller has used, for wires that number
     /// them.
     pub place: Option<u32>,
-    /// How long the caller is going to wait.
+    /// How long the caller is going to wait, if not as long as it usually does.
     pub timeout: Option<Duration>,
     /// What travels beside the argument.
     pub metadata: Option<&'h Metadata>,

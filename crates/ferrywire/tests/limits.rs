@@ -1187,7 +1187,7 @@ mod pings_max {
             let bystander = rig.bystander().await;
             let mut stream = support::raw::dial(&rig.address, &rig.memory).await;
             let preface = b"\xc1FWR\x01\0\x01\0\0\0\0\0\0\0\0\0";
-            let hello = b"\x0a\0\0\0\0\0\x04\0\0\0\0\0\0\0\0\0\xff\xff\0\0\xff\0\0\0\0\0";
+            let hello = b"\x0e\0\0\0\0\0\x04\0\0\0\0\0\0\0\0\0\xff\xff\0\0\xff\0\0\0\0\0\0\0\0\0";
             let ping = b"\0\0\0\0\0\0\x05\0\x07\0\0\0\0\0\0\0";
             let flood = [&preface[..], hello, &ping.repeat(limit + 1)].concat();
 

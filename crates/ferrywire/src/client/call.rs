@@ -55,13 +55,13 @@ impl<'c, A, R> Call<'c, A, R> {
     ///
     /// [`Limits::call_timeout`]: crate::Limits::call_timeout
     pub fn timeout(mut self, timeout: Duration) -> Self {
-        self.flight.until = Until::In(timeout);
+        (self.flight.until, self.flight.is_timed) = (Until::In(timeout), true);
         self
     }
 
     /// Sets the moment at which the call ends, finished or not.
     pub fn deadline(mut self, deadline: std::time::Instant) -> Self {
-        self.flight.until = Until::At(deadline.into());
+        (self.flight.until, self.flight.is_timed) = (Until::At(deadline.into()), true);
         self
     }
 
@@ -93,38 +93,27 @@ impl<'c, A, R> Call<'c, A, R> {
     }
 }
 
-impl<A: Serialize, R: DeserializeOwned> Call<'_, A, R> {
-    fn poll_reply(&mut self, cx: &mut Context<'_>) -> Poll<Result<(R, Option<Box<Metadata>>)>> {
-        let (pool, head) = (self.flight.pool, self.flight.head);
-        let mut reply = None;
-        let polled = self.flight.poll(cx, &mut |outcome, metadata| {
-            reply = Some(match outcome {
-                Ok(body) => match body.decode::<R>() {
-                    Ok(value) => Ok((value, metadata)),
-                    // Whoever passes this on says that it was not their own caller's argument.
-                    Err(error) => Err(error.at_peer(pool.name())),
-                },
-                Err(error) => Err(explained(error, &head)),
-            });
-        });
-        ready!(polled)?;
-        Poll::Ready(reply.expect("a settled call has an outcome"))
+impl<A> Flight<'_, A> {
+    /// An error as its caller gets it.
+    #[cold]
+    fn explained(&self, error: Error) -> Error {
+        if !error.is_remote() {
+            // Whoever passes this on says that it was not their own caller's argument.
+            return if error.peer().is_some() { error } else { error.at_peer(self.pool.name()) };
+        }
+        let theirs = error.details().and_then(|details| std::str::from_utf8(details).ok());
+        let theirs = theirs.and_then(|text| text.strip_prefix(SCHEMA_LINE)?.strip_prefix('\n'));
+        let (Code::FailedPrecondition, Some(theirs), Some(method)) =
+            (error.code(), theirs, self.head.described)
+        else {
+            return error;
+        };
+        let Some(difference) = description::difference(&method.schema_text(), theirs) else {
+            return error;
+        };
+        let text = format!("{} has other types at the server: {difference}", self.head.method);
+        error.with_text(text)
     }
-}
-
-/// An error about types that differ, with the places that do.
-fn explained(error: Error, head: &Head<'_>) -> Error {
-    let theirs = error.details().and_then(|details| std::str::from_utf8(details).ok());
-    let theirs = theirs.and_then(|text| text.strip_prefix(SCHEMA_LINE)?.strip_prefix('\n'));
-    let (Code::FailedPrecondition, Some(theirs), Some(method)) = (error.code(), theirs, head.described)
-    else {
-        return error;
-    };
-    let Some(difference) = description::difference(&method.schema_text(), theirs) else {
-        return error;
-    };
-    let text = format!("{} has other types at the server: {difference}", head.method);
-    error.with_text(text)
 }
 
 // Nothing in it is ever pinned in place; the boxed futures are pinned where they are.
@@ -135,7 +124,16 @@ impl<A: Serialize, R: DeserializeOwned> Future for Call<'_, A, R> {
 
     #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<R>> {
-        self.poll_reply(cx).map_ok(|(reply, _)| reply)
+        let mut reply = None;
+        let polled = self.flight.poll(cx, &mut |outcome, _| {
+            reply = Some(outcome.and_then(|body| body.decode::<R>()));
+        });
+        match (ready!(polled), reply) {
+            (Ok(()), Some(Ok(reply))) => Poll::Ready(Ok(reply)),
+            (Ok(()), Some(Err(error))) => Poll::Ready(Err(self.flight.explained(error))),
+            (Ok(()), None) => unreachable!("a settled call has an outcome"),
+            (Err(error), _) => Poll::Ready(Err(error)),
+        }
     }
 }
 
@@ -150,7 +148,15 @@ impl<A: Serialize, R: DeserializeOwned> Future for WithMetadata<'_, A, R> {
     type Output = Result<(R, Metadata)>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        self.0.poll_reply(cx).map_ok(|(reply, metadata)| (reply, metadata.map(|it| *it).unwrap_or_default()))
+        let (mut reply, mut beside) = (None, None);
+        let flight = &mut self.0.flight;
+        ready!(flight.poll(cx, &mut |outcome, metadata| {
+            reply = Some(outcome.and_then(|body| body.decode::<R>()));
+            beside = metadata;
+        }))?;
+        let reply = reply.expect("a settled call has an outcome");
+        let reply = reply.map_err(|error| flight.explained(error))?;
+        Poll::Ready(Ok((reply, beside.map(|metadata| *metadata).unwrap_or_default())))
     }
 }
 

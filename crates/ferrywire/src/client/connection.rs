@@ -4,7 +4,7 @@
 //! alone sends its own bytes, otherwise callers append and one task sends what all of them have left. No code
 //! of a user runs under the lock.
 
-use std::cell::Cell;
+use std::cell::RefCell;
 use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
@@ -20,7 +20,7 @@ use super::pending::{Pending, Polled, Span, Until};
 use super::room::Line;
 use super::speak::Chosen;
 use crate::body::{Body, Sink};
-use crate::codec::Format;
+use crate::codec::{Format, Preamble};
 use crate::error::{Code, Error, Phase, Result};
 use crate::limits::Limits;
 use crate::output::{self, Output};
@@ -85,23 +85,36 @@ impl Outbound {
 
 thread_local! {
     /// Arguments are encoded here before the lock is taken; replies are decoded from here after it.
-    static SPARE: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+    static SPARE: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
 /// A buffer that grew beyond this is not kept for the thread's next call.
 const SPARE_KEPT_MAX: usize = 64 * 1024;
 
-fn put_back(spare: Vec<u8>) {
-    if spare.capacity() <= SPARE_KEPT_MAX {
-        SPARE.set(spare);
-    }
+/// The longest name that any wire carries.
+const METHOD_LEN_MAX: usize = 255;
+
+/// Lends the thread's buffer, empty; or another, to an argument that itself makes a call while it is written.
+#[inline]
+fn with_spare<R>(run: impl FnOnce(&mut Vec<u8>) -> R) -> R {
+    SPARE.with(|spare| match spare.try_borrow_mut() {
+        Ok(mut spare) => {
+            spare.clear();
+            let ran = run(&mut spare);
+            if spare.capacity() > SPARE_KEPT_MAX {
+                *spare = Vec::new();
+            }
+            ran
+        }
+        Err(_) => run(&mut Vec::new()),
+    })
 }
 
 impl<P: Protocol> Connection<P> {
     pub(super) fn new(outbound: Outbound, peer: &str, chosen: &Chosen) -> Arc<Self> {
         let mut writer = P::WriteRequests::new(&chosen.terms());
         let mut out = Vec::new();
-        writer.greet(&mut out);
+        writer.greet(&mut out, &chosen.terms());
         let format = writer.format();
         let state = State {
             pending: Pending::default(),
@@ -147,6 +160,16 @@ impl<P: Protocol> Connection<P> {
         self.is_open.store(false, Ordering::Release);
     }
 
+    #[cold]
+    fn too_long(&self, len: usize, method: &str) -> Error {
+        let (what, len, limit) = match method.len() > METHOD_LEN_MAX {
+            true => ("a method name", method.len(), METHOD_LEN_MAX),
+            false => ("an argument", len, self.limits.frame_len_max),
+        };
+        let text = format!("{what} of {len} bytes is over the limit of {limit}");
+        Error::new(Code::ResourceExhausted, text).not_executed()
+    }
+
     /// Whether one more call may be sent.
     #[inline]
     fn has_room(&self, state: &State<P::WriteRequests>) -> bool {
@@ -165,19 +188,15 @@ impl<P: Protocol> Connection<P> {
     fn put(
         &self,
         outgoing: &Outgoing<'_>,
-        room: Option<Room>,
-        sink: Encoded<'_>,
+        is_promised: bool,
+        body: &[u8],
+        preamble: Option<&'static Preamble>,
         cx: &mut Context<'_>,
     ) -> Result<Sent> {
         let mut guard = self.state();
         let state = &mut *guard;
-        match room {
-            Some(room) => {
-                state.line.keep();
-                room.keep();
-            }
-            None if !state.line.is_empty() || !self.has_room(state) => return Ok(Sent::NoRoom),
-            None => {}
+        if !is_promised && (!state.line.is_empty() || !self.has_room(state)) {
+            return Ok(Sent::NoRoom);
         }
         if let Some(error) = &state.closed {
             return Err(error.clone().not_executed());
@@ -185,6 +204,9 @@ impl<P: Protocol> Connection<P> {
         if state.is_leaving {
             let text = "the server takes no further calls";
             return Err(self.error(Code::Unavailable, text, Phase::Queue).not_executed());
+        }
+        if is_promised {
+            state.line.keep();
         }
         let is_alone = state.pending.is_empty() && state.out.is_empty();
         let id = match outgoing.head.is_one_way {
@@ -194,7 +216,7 @@ impl<P: Protocol> Connection<P> {
         let start = state.given;
         let at = state.out.len();
         output::lend(&mut state.out);
-        state.writer.request(&mut state.out, id, &outgoing.head, sink.preamble, sink.bytes);
+        state.writer.request(&mut state.out, id, &outgoing.head, preamble, body);
         state.given += (state.out.len() - at) as u64;
         if !outgoing.head.is_one_way {
             let span = Span { start, end: state.given };
@@ -255,12 +277,6 @@ impl<P: Protocol> Connection<P> {
     }
 }
 
-/// An argument, written.
-struct Encoded<'e> {
-    bytes: &'e [u8],
-    preamble: Option<&'static crate::codec::Preamble>,
-}
-
 impl<W> State<W> {
     #[inline]
     pub(super) fn wake_task(&mut self) {
@@ -274,47 +290,46 @@ impl<W> State<W> {
 }
 
 impl<P: Protocol> Link for Connection<P> {
-    fn send(&self, outgoing: &Outgoing<'_>, room: Option<Room>, cx: &mut Context<'_>) -> Result<Sent> {
-        let mut spare = SPARE.take();
-        spare.clear();
-        let mut sink = Sink::new(self.format, &mut spare);
-        let encoded = outgoing.argument.encode(&mut sink);
-        let preamble = sink.written.preamble;
-        let sent = match encoded.and_then(|()| fits(spare.len(), &self.limits)) {
-            Ok(()) => self.put(outgoing, room, Encoded { bytes: &spare, preamble }, cx),
-            Err(error) => Err(error.not_executed()),
-        };
-        put_back(spare);
-        sent
+    fn send(&self, outgoing: &Outgoing<'_>, is_promised: bool, cx: &mut Context<'_>) -> Result<Sent> {
+        with_spare(|spare| {
+            let mut sink = Sink::new(self.format, spare);
+            let encoded = outgoing.argument.encode(&mut sink);
+            let preamble = sink.written.preamble;
+            if let Err(error) = encoded {
+                return Err(error.not_executed());
+            }
+            if spare.len() > self.limits.frame_len_max || outgoing.head.method.len() > METHOD_LEN_MAX {
+                return Err(self.too_long(spare.len(), outgoing.head.method));
+            }
+            self.put(outgoing, is_promised, spare, preamble, cx)
+        })
     }
 
     fn poll(&self, id: u64, cx: &mut Context<'_>, settle: &mut Settle<'_>) -> Poll<()> {
-        let mut bytes = SPARE.take();
-        let mut state = self.state();
-        let polled = state.pending.poll(id, cx.waker(), &mut bytes);
-        let outcome = match polled {
-            Polled::Waits(outdated) => {
-                drop(state);
-                drop(outdated);
-                SPARE.set(bytes);
-                return Poll::Pending;
+        with_spare(|bytes| {
+            let mut state = self.state();
+            let outcome = match state.pending.poll(id, cx.waker(), bytes) {
+                Polled::Waits(outdated) => {
+                    drop(state);
+                    drop(outdated);
+                    return Poll::Pending;
+                }
+                Polled::Done(outcome) => outcome,
+            };
+            let next = self.call_in(&state);
+            drop(state);
+            if let Some(next) = next {
+                next.wake();
             }
-            Polled::Done(outcome) => outcome,
-        };
-        let next = self.call_in(&state);
-        drop(state);
-        if let Some(next) = next {
-            next.wake();
-        }
-        match outcome {
-            Ok(arrived) => {
-                let body = Body { format: arrived.format, bytes: &bytes, types: arrived.types.as_ref() };
-                settle(Ok(body), arrived.metadata);
+            match outcome {
+                Ok(arrived) => {
+                    let body = Body { format: arrived.format, bytes, types: arrived.types.as_ref() };
+                    settle(Ok(body), arrived.metadata);
+                }
+                Err(error) => settle(Err(error), None),
             }
-            Err(error) => settle(Err(error), None),
-        }
-        put_back(bytes);
-        Poll::Ready(())
+            Poll::Ready(())
+        })
     }
 
     fn withdraw(&self, id: u64) {
@@ -404,13 +419,4 @@ impl<P: Protocol> Drop for Waiting<P> {
             }
         }
     }
-}
-
-fn fits(len: usize, limits: &Limits) -> Result<()> {
-    let limit = limits.frame_len_max;
-    if len <= limit {
-        return Ok(());
-    }
-    let text = format!("an argument of {len} bytes is over the limit of {limit}");
-    Err(Error::new(Code::ResourceExhausted, text))
 }

@@ -12,7 +12,7 @@ use tokio::time::Instant;
 
 use super::connection::{Connection, Outbound};
 use super::link::Link;
-use super::pending::{Settled, Until};
+use super::pending::Settled;
 use super::speak::Chosen;
 use crate::arrival::Arrival;
 use crate::error::{Code, Error, Phase, Result};
@@ -116,8 +116,8 @@ impl<P: Protocol> Driver<P> {
                 drop(guard);
                 return self.poll_close(cx);
             }
-            if state.pending.has_fresh()
-                && let Some(earliest) = state.pending.stamp(Instant::now())
+            if state.pending.has_new()
+                && let Some(earliest) = state.pending.turn(Instant::now())
                 && state.deadline.is_none_or(|deadline| earliest < deadline)
             {
                 state.deadline = Some(earliest);
@@ -281,8 +281,8 @@ impl<P: Protocol> Driver<P> {
         let (pending, writer, out, sent) =
             (&mut state.pending, &mut state.writer, &mut state.out, state.sent);
         let (connection, at) = (&self.connection, out.len());
-        pending.end(&mut self.inbound.callers, |id, until, span| {
-            if !matches!(until, Until::At(deadline) if deadline <= now) {
+        pending.end(&mut self.inbound.callers, |id, deadline, span| {
+            if deadline.is_none_or(|deadline| deadline > now) {
                 return None;
             }
             writer.cancel(out, id);

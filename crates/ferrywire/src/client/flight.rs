@@ -26,6 +26,8 @@ pub(super) struct Flight<'c, A> {
     pub(super) metadata: Option<Box<Metadata>>,
     pub(super) argument: Argument<A>,
     pub(super) until: Until,
+    /// Whether the time is another than the client's usual one.
+    pub(super) is_timed: bool,
     stage: Stage,
 }
 
@@ -84,13 +86,13 @@ enum Stage {
 impl<'c, A> Flight<'c, A> {
     pub(super) fn new(pool: &'c Arc<Pool>, head: Head<'c>, argument: Argument<A>) -> Self {
         let until = Until::In(pool.limits().call_timeout);
-        Self { pool, head, metadata: None, argument, until, stage: Stage::Fresh }
+        Self { pool, head, metadata: None, argument, until, is_timed: false, stage: Stage::Fresh }
     }
 
     /// The way of a call that has to wait for a connection, or for room on it, until its deadline.
     fn wait(&mut self, link: Option<Arc<dyn Link>>) -> Stage {
         let deadline = self.until.moment(Instant::now());
-        self.until = Until::At(deadline);
+        (self.until, self.is_timed) = (Until::At(deadline), true);
         let pool = self.pool.clone();
         let phase = if link.is_some() { Phase::Queue } else { Phase::Connect };
         Stage::Waiting(Box::pin(async move {
@@ -137,53 +139,98 @@ impl<A: Serialize> Flight<'_, A> {
     /// Brings the call forward. The reply is handed to `settle`; an error ends the call without one.
     #[inline]
     pub(super) fn poll(&mut self, cx: &mut Context<'_>, settle: &mut Settle<'_>) -> Poll<Result<()>> {
-        loop {
-            let (link, room) = match &mut self.stage {
-                Stage::Sent(link, id) => {
-                    ready!(link.poll(*id, cx, settle));
-                    self.stage = Stage::Done;
-                    return Poll::Ready(Ok(()));
-                }
-                Stage::Waiting(waiting) => match ready!(waiting.as_mut().poll(cx)) {
-                    Ok((link, room)) => (Some(link), room),
-                    Err(error) => {
-                        self.stage = Stage::Done;
-                        return Poll::Ready(Err(error));
+        if let Stage::Sent(link, id) = &self.stage {
+            ready!(link.poll(*id, cx, settle));
+            self.stage = Stage::Done;
+            return Poll::Ready(Ok(()));
+        }
+        if let Stage::Fresh = self.stage {
+            if let Some(inherited) = ambient::deadline() {
+                let deadline = self.until.moment(Instant::now()).min(inherited);
+                (self.until, self.is_timed) = (Until::At(deadline), true);
+            }
+            if let Some(link) = self.pool.current() {
+                match link.send(&self.outgoing(), false, cx) {
+                    Ok(Sent::As(id)) => {
+                        self.stage = Stage::Sent(link, id);
+                        return Poll::Pending;
                     }
-                },
-                Stage::Fresh => {
-                    if let Some(inherited) = ambient::deadline() {
-                        self.until = Until::At(self.until.moment(Instant::now()).min(inherited));
+                    other => {
+                        if let Some(ended) = self.sent(link, other) {
+                            return Poll::Ready(ended);
+                        }
                     }
-                    (self.pool.current(), None)
                 }
-                Stage::Done => panic!("a call was polled after it ended"),
-            };
-            let Some(link) = link else {
+            } else {
                 self.stage = self.wait(None);
-                continue;
+            }
+        }
+        self.poll_waiting(cx)
+    }
+
+    /// Sends the call once there is a connection with room.
+    #[cold]
+    fn poll_waiting(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
+        loop {
+            let Stage::Waiting(waiting) = &mut self.stage else {
+                panic!("a call was polled after it ended");
             };
-            let timeout = Some(self.time_left());
-            let head = Head { timeout, metadata: self.metadata.as_deref(), ..self.head };
-            let outgoing = Outgoing { head, argument: &self.argument, until: self.until };
-            self.stage = match link.send(&outgoing, room, cx) {
-                Ok(Sent::As(id)) => {
-                    self.stage = Stage::Sent(link, id);
-                    return Poll::Pending;
-                }
-                Ok(Sent::Unheard) => {
-                    self.stage = Stage::Done;
-                    return Poll::Ready(Ok(()));
-                }
-                Ok(Sent::NoRoom) => self.wait(Some(link)),
-                // Lost since it was looked at: nothing was sent, another connection will do.
-                Err(_) if !link.is_open() && self.has_time() => self.wait(None),
+            let (link, room) = match ready!(waiting.as_mut().poll(cx)) {
+                Ok(way) => way,
                 Err(error) => {
                     self.stage = Stage::Done;
                     return Poll::Ready(Err(error));
                 }
             };
+            let is_promised = room.is_some();
+            let sent = link.send(&self.outgoing(), is_promised, cx);
+            // A promise ends when the call is sent, and when it is not.
+            if let (Some(room), true) = (room, matches!(sent, Ok(Sent::As(_) | Sent::Unheard))) {
+                room.keep();
+            }
+            match sent {
+                Ok(Sent::As(id)) => {
+                    self.stage = Stage::Sent(link, id);
+                    return Poll::Pending;
+                }
+                other => {
+                    if let Some(ended) = self.sent(link, other) {
+                        return Poll::Ready(ended);
+                    }
+                }
+            }
         }
+    }
+
+    #[inline]
+    fn outgoing(&self) -> Outgoing<'_> {
+        let timeout = if self.is_timed { Some(self.time_left()) } else { None };
+        let head = Head { timeout, metadata: self.metadata.as_deref(), ..self.head };
+        Outgoing { head, argument: &self.argument, until: self.until }
+    }
+
+    /// What follows when sending did not just make the call wait for its reply: its end, unless it goes on.
+    #[cold]
+    fn sent(&mut self, link: Arc<dyn Link>, sent: Result<Sent>) -> Option<Result<()>> {
+        let ended = match sent {
+            Ok(Sent::NoRoom) => {
+                self.stage = self.wait(Some(link));
+                return None;
+            }
+            // Lost since it was looked at: nothing was sent, another connection will do.
+            Err(_) if !link.is_open() && self.has_time() => {
+                self.stage = self.wait(None);
+                return None;
+            }
+            Ok(Sent::Unheard) => Ok(()),
+            Ok(Sent::As(id)) => {
+                self.stage = Stage::Sent(link, id);
+                return None;
+            }
+            Err(error) => Err(error),
+        };
+        self.stage = Stage::Done;
+        Some(ended)
     }
 }
 

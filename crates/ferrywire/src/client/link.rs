@@ -12,8 +12,9 @@ use crate::transport::BoxFuture;
 
 /// A connection over which calls are made. Erased once per call, not per field.
 pub(crate) trait Link: Send + Sync + 'static {
-    /// Puts a call on its way, or says that there is no room for it.
-    fn send(&self, outgoing: &Outgoing<'_>, room: Option<Room>, cx: &mut Context<'_>) -> Result<Sent>;
+    /// Puts a call on its way, or says that there is no room for it. Where there `is_promised` room, this takes
+    /// it.
+    fn send(&self, outgoing: &Outgoing<'_>, is_promised: bool, cx: &mut Context<'_>) -> Result<Sent>;
 
     /// Hands the reply to `settle` once it is here. The bytes are only lent.
     fn poll(&self, id: u64, cx: &mut Context<'_>, settle: &mut Settle<'_>) -> Poll<()>;
@@ -45,7 +46,7 @@ impl Room {
         Self(Some(link))
     }
 
-    /// The place is taken, or was given up otherwise.
+    /// The place is taken.
     pub(crate) fn keep(mut self) {
         self.0 = None;
     }

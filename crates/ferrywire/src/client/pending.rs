@@ -25,8 +25,18 @@ pub(crate) struct Pending {
     used: usize,
     /// The next call's id is this or larger: one whose slot is in use is left out.
     next: u64,
-    /// Slots of calls whose timeout has not been made a deadline yet: one clock is read for all of them.
-    fresh: Vec<u32>,
+    /// When calls were sent that have a timeout and no deadline: one clock is read for many of them.
+    turns: Vec<Turn>,
+    /// The shortest timeout of the calls since the latest turn.
+    shortest: Option<Duration>,
+}
+
+/// A moment before which all calls with smaller ids were sent, and after which no call of an earlier turn
+/// was.
+#[derive(Clone, Copy, Debug)]
+struct Turn {
+    before: u64,
+    at: Instant,
 }
 
 #[derive(Debug)]
@@ -105,6 +115,17 @@ pub(crate) enum Polled {
 
 /// The id of no call.
 const NOBODY: u64 = 0;
+/// When a call ends; `None` if its time has not begun to count.
+fn deadline_of(turns: &[Turn], slot: &Slot) -> Option<Instant> {
+    match slot.until {
+        Until::At(moment) => Some(moment),
+        Until::In(timeout) => {
+            let turn = turns.get(turns.partition_point(|turn| turn.before <= slot.id))?;
+            Some(timer::later(turn.at, timeout))
+        }
+    }
+}
+
 /// A buffer that grew beyond this is given back after its call.
 const BUFFER_KEPT_MAX: usize = 16 * 1024;
 /// A small table is used to its last slot.
@@ -121,7 +142,7 @@ impl Slot {
 
 impl Default for Pending {
     fn default() -> Self {
-        Self { slots: Vec::new(), used: 0, next: NOBODY + 1, fresh: Vec::new() }
+        Self { slots: Vec::new(), used: 0, next: NOBODY + 1, turns: Vec::new(), shortest: None }
     }
 }
 
@@ -159,11 +180,6 @@ impl Pending {
             }
         }
         self.slots = grown;
-        // The places of fresh calls have changed.
-        self.fresh.clear();
-        let is_fresh = |slot: &Slot| slot.id != NOBODY && matches!(slot.until, Until::In(_));
-        let fresh = self.slots.iter().enumerate().filter(|(_, slot)| is_fresh(slot));
-        self.fresh.extend(fresh.map(|(index, _)| index as u32));
     }
 
     /// An id for a call that nobody waits for.
@@ -173,16 +189,18 @@ impl Pending {
         id
     }
 
-    /// Adds a call; returns its id. One that ends [`Until::In`] some time is fresh, see
-    /// [`stamp`](Self::stamp).
+    /// Adds a call; returns its id. When one that ends [`Until::In`] some time was sent is noted by the next
+    /// [`turn`](Self::turn).
     #[inline]
     pub(crate) fn insert(&mut self, waker: Waker, until: Until, span: Span) -> u64 {
         let id = self.next_id();
         let index = self.index(id);
         self.next += 1;
         self.used += 1;
-        if let Until::In(_) = until {
-            self.fresh.push(index as u32);
+        if let Until::In(timeout) = until
+            && self.shortest.is_none_or(|shortest| timeout < shortest)
+        {
+            self.shortest = Some(timeout);
         }
         if let Some(slot) = self.slots.get_mut(index) {
             (slot.id, slot.state, slot.until, slot.span) = (id, State::Waiting(waker), until, span);
@@ -190,25 +208,42 @@ impl Pending {
         id
     }
 
-    /// Whether there are calls that have to be stamped.
+    /// Whether calls have been added whose time has not begun to count.
     #[inline]
-    pub(crate) fn has_fresh(&self) -> bool {
-        !self.fresh.is_empty()
+    pub(crate) fn has_new(&self) -> bool {
+        self.shortest.is_some()
     }
 
-    /// Makes the timeouts of fresh calls deadlines, counted from `now`; returns the earliest of these.
-    pub(crate) fn stamp(&mut self, now: Instant) -> Option<Instant> {
-        let mut earliest: Option<Instant> = None;
-        for index in self.fresh.drain(..) {
-            if let Some(slot) = self.slots.get_mut(index as usize)
-                && let Until::In(_) = slot.until
+    /// The time of the calls that were added begins to count: it is `now`. Returns when the first of them ends.
+    ///
+    /// Turns that lie close together count as one, so that a call may get a few milliseconds more.
+    pub(crate) fn turn(&mut self, now: Instant) -> Option<Instant> {
+        const CLOSE: Duration = Duration::from_millis(8);
+        const TURNS_MAX: usize = 64;
+        let shortest = self.shortest.take()?;
+        if let [.., before, last] = &mut self.turns[..]
+            && now.saturating_duration_since(before.at) < CLOSE
+        {
+            *last = Turn { before: self.next, at: now };
+        } else {
+            if self.turns.len() >= TURNS_MAX {
+                self.settle_deadlines();
+            }
+            self.turns.push(Turn { before: self.next, at: now });
+        }
+        Some(timer::later(now, shortest))
+    }
+
+    /// Makes the timeouts of waiting calls deadlines, so that the turns can be forgotten.
+    fn settle_deadlines(&mut self) {
+        for slot in &mut self.slots {
+            if let State::Waiting(_) = slot.state
+                && let Some(deadline) = deadline_of(&self.turns, slot)
             {
-                let moment = slot.until.moment(now);
-                slot.until = Until::At(moment);
-                earliest = Some(earliest.map_or(moment, |earliest| earliest.min(moment)));
+                slot.until = Until::At(deadline);
             }
         }
-        earliest
+        self.turns.clear();
     }
 
     #[inline]
@@ -256,15 +291,16 @@ impl Pending {
     }
 
     /// Ends waiting calls without a reply: those that `error` has an error for. Their callers go into
-    /// `callers`, to be woken without the lock.
+    /// `callers`, to be woken without the lock. It is shown the id, the deadline if the call's time has begun to
+    /// count, and the place of its bytes.
     pub(crate) fn end(
         &mut self,
         callers: &mut Vec<Waker>,
-        mut error: impl FnMut(u64, Until, Span) -> Option<Error>,
+        mut error: impl FnMut(u64, Option<Instant>, Span) -> Option<Error>,
     ) {
         for slot in &mut self.slots {
             if let State::Waiting(_) = slot.state
-                && let Some(error) = error(slot.id, slot.until, slot.span)
+                && let Some(error) = error(slot.id, deadline_of(&self.turns, slot), slot.span)
                 && let State::Waiting(caller) = std::mem::replace(&mut slot.state, State::Done(Err(error)))
             {
                 callers.push(caller);
@@ -274,11 +310,8 @@ impl Pending {
 
     /// The earliest deadline of the waiting calls that have one.
     pub(crate) fn next_deadline(&self) -> Option<Instant> {
-        let deadline = |slot: &Slot| match (&slot.state, slot.until) {
-            (State::Waiting(_), Until::At(moment)) => Some(moment),
-            _ => None,
-        };
-        self.slots.iter().filter_map(deadline).min()
+        let waits = |slot: &&Slot| matches!(slot.state, State::Waiting(_));
+        self.slots.iter().filter(waits).filter_map(|slot| deadline_of(&self.turns, slot)).min()
     }
 
     /// What became of a call; its slot is then free, and has `spare` as its buffer in place of the reply's.
@@ -418,18 +451,31 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_timeout_becomes_a_deadline_when_it_is_stamped() {
+    async fn a_timeout_counts_from_the_turn_that_follows() {
         let mut pending = Pending::default();
         let timeout = Duration::from_secs(3);
-        let id = pending.insert(Waker::noop().clone(), Until::In(timeout), Span::default());
-        let now = Instant::now();
-        assert_eq!(pending.next_deadline(), None);
+        let mut begun = Vec::new();
+        for round in 0..300 {
+            let id = pending.insert(Waker::noop().clone(), Until::In(timeout), Span::default());
+            assert!(pending.has_new());
+            tokio::time::advance(Duration::from_millis(round % 12)).await;
+            let now = Instant::now();
+            assert_eq!(pending.turn(now), Some(now + timeout));
+            begun.push((id, now));
+        }
+        assert!(!pending.has_new());
+        assert!(pending.turns.len() <= 64);
 
-        assert_eq!(pending.stamp(now), Some(now + timeout));
+        let mut deadlines = std::collections::HashMap::new();
+        pending.end(&mut Vec::new(), |id, deadline, _| {
+            deadlines.insert(id, deadline.unwrap());
+            None
+        });
 
-        assert_eq!(pending.next_deadline(), Some(now + timeout));
-        assert!(!pending.has_fresh());
-        pending.remove(id);
+        for (id, now) in begun {
+            let late = deadlines[&id].duration_since(now + timeout);
+            assert!(deadlines[&id] >= now + timeout && late < Duration::from_millis(20), "{late:?}");
+        }
     }
 
     #[tokio::test]

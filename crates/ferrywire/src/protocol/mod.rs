@@ -116,7 +116,13 @@ pub trait WriteReplies: Send + 'static {
     fn new(terms: &Terms<'_>) -> Self;
 
     /// Appends what the server says first, on wires where it speaks first or answers a greeting.
-    fn greet(&mut self, _out: &mut Vec<u8>, _offers: &mut dyn Iterator<Item = Offer<'_>>) {}
+    fn greet(
+        &mut self,
+        _out: &mut Vec<u8>,
+        _terms: &Terms<'_>,
+        _offers: &mut dyn Iterator<Item = Offer<'_>>,
+    ) {
+    }
 
     /// Appends what precedes the body of a reply.
     fn open(&self, out: &mut Vec<u8>, tag: &Self::Tag, method: &[u8], format: Format);
@@ -157,7 +163,7 @@ pub trait WriteRequests: Send + 'static {
     fn format(&self) -> Format;
 
     /// Appends what the client says first, on wires where it says something before its first call.
-    fn greet(&mut self, _out: &mut Vec<u8>) {}
+    fn greet(&mut self, _out: &mut Vec<u8>, _terms: &Terms<'_>) {}
 
     /// Appends a whole request. `preamble` is what the peer must have been sent before the body.
     fn request(

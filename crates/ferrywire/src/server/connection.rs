@@ -94,7 +94,7 @@ impl<P: Protocol> Connection<P> {
         let terms = Terms::new(&shared.limits);
         let (reader, mut writer) = (P::ReadRequests::new(&terms), P::WriteReplies::new(&terms));
         let mut out = Vec::new();
-        writer.greet(&mut out, &mut shared.router.offers());
+        writer.greet(&mut out, &terms, &mut shared.router.offers());
         let seats = Seats::new(shared.clone(), bell.clone(), peer.clone());
         let bank = Bank {
             writer,

@@ -6,6 +6,7 @@ use super::header::{
 use super::hello::{Hello, put_hello};
 use super::{Word, parts};
 use crate::error::{Code, Error, Phase, Result};
+use crate::limits::Limits;
 use crate::protocol::{Compression, Offer, Terms};
 
 /// What is at the front of the bytes.
@@ -144,13 +145,11 @@ fn sum_of(header: &[u8], rest: &[u8]) -> u32 {
 }
 
 /// Writes frames.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Put {
     /// Whether frames get a checksum: this side wants that of both, or the peer does.
     sums: bool,
     features: u32,
-    message_len_max: usize,
-    calls_max: usize,
     /// How large bodies are compressed once the peer has said that it reads that.
     compression: Option<Compression>,
 }
@@ -158,20 +157,19 @@ pub(super) struct Put {
 impl Put {
     pub(super) fn new(terms: &Terms<'_>) -> Self {
         let checksum = if terms.checksum { feature::CHECKSUM } else { 0 };
-        Self {
-            sums: terms.checksum,
-            features: checksum,
-            message_len_max: terms.limits.frame_len_max,
-            calls_max: terms.limits.calls_per_connection_max,
-            compression: terms.compression,
-        }
+        Self { sums: terms.checksum, features: checksum, compression: terms.compression }
     }
 
     /// Appends preface and hello.
-    pub(super) fn greeting(&self, out: &mut Vec<u8>, offers: &mut dyn Iterator<Item = Offer<'_>>) {
+    pub(super) fn greeting(
+        &self,
+        out: &mut Vec<u8>,
+        limits: &Limits,
+        offers: &mut dyn Iterator<Item = Offer<'_>>,
+    ) {
         put_preface(out, self.features);
         let at = self.begin(out, kind::HELLO, 0, 0);
-        put_hello(out, self.message_len_max, self.calls_max, offers);
+        put_hello(out, limits, offers);
         self.finish(out, at);
     }
 
@@ -276,11 +274,10 @@ pub(super) fn word_of(header: Header, payload: &[u8]) -> Result<Option<Word>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::limits::Limits;
 
     fn greeting(terms: &Terms<'_>) -> Vec<u8> {
         let mut out = Vec::new();
-        Put::new(terms).greeting(&mut out, &mut std::iter::empty());
+        Put::new(terms).greeting(&mut out, terms.limits, &mut std::iter::empty());
         out
     }
 

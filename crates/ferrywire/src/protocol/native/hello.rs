@@ -1,8 +1,11 @@
 //! How a side introduces itself: what it takes, and which methods have which numbers.
 
+use std::time::Duration;
+
 use super::header::malformed;
 use super::parts::{Cursor, put_short_text};
 use crate::error::Result;
+use crate::limits::Limits;
 use crate::protocol::Offer;
 
 /// What a peer has said of itself.
@@ -14,6 +17,8 @@ pub struct Hello {
     pub message_len_max: u32,
     /// How many calls the peer runs at once.
     pub calls_max: u32,
+    /// How long the peer waits for the answer to a request that does not say it, if it has said so here.
+    pub(super) timeout: Option<Duration>,
     services: Box<[u8]>,
     service_count: u16,
 }
@@ -34,9 +39,11 @@ impl Hello {
     pub(super) fn read(features: u32, body: &[u8]) -> Result<Self> {
         let mut cursor = Cursor::new(body);
         let (message_len_max, calls_max) = (cursor.u32()?, cursor.u32()?);
+        let timeout = cursor.u32()?;
+        let timeout = (timeout != 0).then(|| Duration::from_millis(timeout.into()));
         let service_count = cursor.u16()?;
-        let hello =
-            Self { features, message_len_max, calls_max, services: cursor.rest().into(), service_count };
+        let services = cursor.rest().into();
+        let hello = Self { features, message_len_max, calls_max, timeout, services, service_count };
         hello.each(|_, _, _| {})?;
         Ok(hello)
     }
@@ -73,17 +80,18 @@ impl Hello {
     }
 }
 
+/// A length of time as it stands on the wire, where none is zero.
+pub(super) fn milliseconds(timeout: Duration) -> u32 {
+    u32::try_from(timeout.as_millis()).unwrap_or(u32::MAX).max(1)
+}
+
 /// Appends the body of a hello. Services whose names or numbers do not fit are left out, and can be called by
 /// name.
-pub(super) fn put_hello(
-    out: &mut Vec<u8>,
-    message_len_max: usize,
-    calls_max: usize,
-    offers: &mut dyn Iterator<Item = Offer<'_>>,
-) {
+pub(super) fn put_hello(out: &mut Vec<u8>, limits: &Limits, offers: &mut dyn Iterator<Item = Offer<'_>>) {
     let saturated = |count: usize| u32::try_from(count).unwrap_or(u32::MAX).to_le_bytes();
-    out.extend_from_slice(&saturated(message_len_max));
-    out.extend_from_slice(&saturated(calls_max));
+    out.extend_from_slice(&saturated(limits.frame_len_max));
+    out.extend_from_slice(&saturated(limits.calls_per_connection_max));
+    out.extend_from_slice(&milliseconds(limits.call_timeout).to_le_bytes());
     let count_at = out.len();
     out.extend_from_slice(&[0; 2]);
     let (mut services, mut methods) = (0_u16, 0_usize);

@@ -24,8 +24,8 @@ impl WriteReplies for ReplyWriter {
         Self { put: Put::new(terms) }
     }
 
-    fn greet(&mut self, out: &mut Vec<u8>, offers: &mut dyn Iterator<Item = Offer<'_>>) {
-        self.put.greeting(out, offers);
+    fn greet(&mut self, out: &mut Vec<u8>, terms: &Terms<'_>, offers: &mut dyn Iterator<Item = Offer<'_>>) {
+        self.put.greeting(out, terms.limits, offers);
     }
 
     #[inline]

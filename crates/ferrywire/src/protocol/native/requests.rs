@@ -1,9 +1,12 @@
 //! Requests: how they are read at the server, and written at the client.
 
+use std::time::Duration;
+
 use super::frame::{Frames, Next, Put, word_of};
 use super::header::{Header, flag, kind, malformed};
+use super::hello::{Hello, milliseconds};
 use super::parts::{Parts, put_metadata, put_short_text};
-use super::{Hello, Tag, Word};
+use super::{Tag, Word};
 use crate::body::Body;
 use crate::codec::{Format, Preamble, Told};
 use crate::error::Result;
@@ -16,6 +19,8 @@ pub struct Requests {
     frames: Frames,
     /// The latest id: the next is larger.
     last: Option<u64>,
+    /// How long the caller waits that does not say it.
+    timeout: Option<Duration>,
 }
 
 impl ReadRequests for Requests {
@@ -23,7 +28,7 @@ impl ReadRequests for Requests {
     type Word = Word;
 
     fn new(terms: &Terms<'_>) -> Self {
-        Self { frames: Frames::new(terms), last: None }
+        Self { frames: Frames::new(terms), last: None, timeout: None }
     }
 
     #[inline]
@@ -38,6 +43,7 @@ impl ReadRequests for Requests {
                 Ok(Read::Message { message: other(header, payload)?, used })
             }
             Next::Hello { hello, used } => {
+                self.timeout = hello.timeout;
                 Ok(Read::Message { message: Asked::Word(Word::Hello(hello)), used })
             }
         }
@@ -58,7 +64,7 @@ impl Requests {
         };
         let body = parts.format().map(|format| Body { format, bytes: body, types: None });
         let tag = Tag { id: header.id, is_one_way: header.has(flag::ONE_WAY) };
-        Ok(Ask { tag, method, body, timeout: parts.timeout, metadata: parts.metadata })
+        Ok(Ask { tag, method, body, timeout: parts.timeout.or(self.timeout), metadata: parts.metadata })
     }
 }
 
@@ -114,8 +120,8 @@ impl WriteRequests for RequestWriter {
         self.format
     }
 
-    fn greet(&mut self, out: &mut Vec<u8>) {
-        self.put.greeting(out, &mut std::iter::empty());
+    fn greet(&mut self, out: &mut Vec<u8>, terms: &Terms<'_>) {
+        self.put.greeting(out, terms.limits, &mut std::iter::empty());
     }
 
     #[inline]
@@ -198,8 +204,7 @@ impl RequestWriter {
             flags |= flag::CODEC;
         }
         if let Some(timeout) = head.timeout {
-            let left = u32::try_from(timeout.as_millis()).unwrap_or(u32::MAX).max(1);
-            out.extend_from_slice(&left.to_le_bytes());
+            out.extend_from_slice(&milliseconds(timeout).to_le_bytes());
             flags |= flag::DEADLINE;
         }
         if let Some(metadata) = head.metadata {
