@@ -8,7 +8,6 @@ use jsonrpsee::core::client::ClientT;
 use jsonrpsee::core::middleware::RpcServiceBuilder;
 use jsonrpsee::rpc_params;
 use jsonrpsee::server::{RpcModule, Server, ServerConfig};
-use jsonrpsee::types::ErrorObjectOwned;
 use jsonrpsee::ws_client::{RpcService, WsClient, WsClientBuilder};
 use peer_support::{Connection, Peer, Result, run};
 use tokio::net::{TcpListener, TcpSocket};
@@ -33,8 +32,7 @@ impl Peer for Jsonrpsee {
         let server = Server::builder().set_config(config).build_from_tcp(listener.into_std()?)?;
         let mut module = RpcModule::new(());
         // The server does not look into the text. Nothing is waited for, so the method is not an async one.
-        module
-            .register_method("say", |params, _, _| params.one::<String>().map_err(ErrorObjectOwned::from))?;
+        module.register_method("say", |params, _, _| params.one::<String>())?;
         tokio::spawn(server.start(module).stopped());
         Ok(address)
     }
