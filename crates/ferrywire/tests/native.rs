@@ -1,0 +1,12 @@
+//! The native protocol, held against its page (`docs/native-protocol.md`): what it says beyond what every protocol
+//! must (`tests/protocols.rs`), and what becomes of peers that keep to nothing.
+#![allow(clippy::unwrap_used, reason = "a failure here is the test's own report")]
+
+mod support;
+
+#[path = "native/desk.rs"]
+mod desk;
+#[path = "native/frames.rs"]
+mod frames;
+#[path = "native/python.rs"]
+mod python;
