@@ -15,6 +15,7 @@ use std::task::{Context, Poll, Waker, ready};
 use tokio::io::AsyncWrite;
 use tokio::time::Instant;
 
+use super::inbound::Inbound;
 use super::link::{Link, Outgoing, Room, Sent, Settle};
 use super::pending::{Pending, Polled, Span, Until};
 use super::room::Line;
@@ -29,7 +30,7 @@ use crate::transport::BoxFuture;
 
 /// What callers and the connection's task share.
 pub(super) struct Connection<P: Protocol> {
-    state: Mutex<State<P::WriteRequests>>,
+    state: Mutex<Locked<P>>,
     /// Whether calls can still be sent; changed under the lock, looked at without.
     is_open: AtomicBool,
     pub(super) format: Format,
@@ -38,7 +39,7 @@ pub(super) struct Connection<P: Protocol> {
 }
 
 /// What the lock protects.
-pub(super) struct State<W> {
+pub(super) struct State<W, R> {
     pub(super) pending: Pending,
     pub(super) writer: W,
     /// Bytes that nobody has taken to send.
@@ -48,6 +49,12 @@ pub(super) struct State<W> {
     pub(super) sent: u64,
     /// The sending half; whoever takes it out sends, and puts it back.
     pub(super) outbound: Option<Outbound>,
+    /// The receiving half; whoever takes it out reads, and puts it back.
+    pub(super) inbound: Option<Box<Inbound<R>>>,
+    /// The call whose caller reads, because nobody else waits: see [`Connection::lead`].
+    pub(super) leader: Option<u64>,
+    /// Why the connection is lost, found by a caller that read or sent; the task makes it known.
+    pub(super) lost: Option<Error>,
     /// Callers that wait for room.
     pub(super) line: Line,
     /// The connection's task, and whether it has been woken since it last looked.
@@ -67,17 +74,12 @@ pub(super) struct State<W> {
 pub(super) struct Outbound {
     pub(super) writer: Pin<Box<dyn AsyncWrite + Send + Unpin>>,
     pub(super) output: Output,
-    /// What went wrong while a caller sent; the task makes it known.
-    pub(super) failed: Option<io::Error>,
 }
 
 impl Outbound {
     /// Sends what is in hand and tells a buffering stream that this is all.
     #[inline]
     pub(super) fn send(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if let Some(cause) = self.failed.take() {
-            return Poll::Ready(Err(cause));
-        }
         ready!(self.output.send(cx, &mut *self.writer))?;
         self.writer.as_mut().poll_flush(cx)
     }
@@ -111,7 +113,12 @@ fn with_spare<R>(run: impl FnOnce(&mut Vec<u8>) -> R) -> R {
 }
 
 impl<P: Protocol> Connection<P> {
-    pub(super) fn new(outbound: Outbound, peer: &str, chosen: &Chosen) -> Arc<Self> {
+    pub(super) fn new(
+        outbound: Outbound,
+        inbound: Inbound<P::ReadReplies>,
+        peer: &str,
+        chosen: &Chosen,
+    ) -> Arc<Self> {
         let mut writer = P::WriteRequests::new(&chosen.terms());
         let mut out = Vec::new();
         writer.greet(&mut out, &chosen.terms());
@@ -123,6 +130,9 @@ impl<P: Protocol> Connection<P> {
             out,
             sent: 0,
             outbound: Some(outbound),
+            inbound: Some(Box::new(inbound)),
+            leader: None,
+            lost: None,
             line: Line::default(),
             task: None,
             is_woken: false,
@@ -141,7 +151,7 @@ impl<P: Protocol> Connection<P> {
     }
 
     #[inline]
-    pub(super) fn state(&self) -> MutexGuard<'_, State<P::WriteRequests>> {
+    pub(super) fn state(&self) -> Guard<'_, P> {
         // No code of a user runs under this lock.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -172,14 +182,14 @@ impl<P: Protocol> Connection<P> {
 
     /// Whether one more call may be sent.
     #[inline]
-    fn has_room(&self, state: &State<P::WriteRequests>) -> bool {
+    fn has_room(&self, state: &Locked<P>) -> bool {
         state.pending.len() + state.line.promised() < self.limits.calls_pending_max
             && state.out.len() < self.limits.outbound_len_max
     }
 
     /// Wakes whoever is the first to wait for room, if there is some.
     #[inline]
-    pub(super) fn call_in(&self, state: &State<P::WriteRequests>) -> Option<Waker> {
+    pub(super) fn call_in(&self, state: &Locked<P>) -> Option<Waker> {
         if state.line.is_empty() || !self.has_room(state) { None } else { state.line.first() }
     }
 
@@ -208,7 +218,7 @@ impl<P: Protocol> Connection<P> {
         if is_promised {
             state.line.keep();
         }
-        let is_alone = state.pending.is_empty() && state.out.is_empty();
+        let is_alone = state.pending.is_empty() && state.out.is_empty() && state.outbound.is_some();
         let id = match outgoing.head.is_one_way {
             true => state.pending.unheard(),
             false => state.pending.next_id(),
@@ -234,13 +244,8 @@ impl<P: Protocol> Connection<P> {
                 state.wake_task();
             }
         }
-        if is_alone && let Some(outbound) = state.outbound.take() {
-            if outbound.output.is_done() {
-                self.send_alone(guard, outbound, cx);
-            } else {
-                state.outbound = Some(outbound);
-                state.wake_task();
-            }
+        if is_alone {
+            self.go_alone(guard, id, cx)?;
         } else {
             state.wake_task();
         }
@@ -250,34 +255,117 @@ impl<P: Protocol> Connection<P> {
         }
     }
 
-    /// Sends the bytes of a call that has nobody beside it, without the connection's task.
+    /// Sends the bytes of a call that has nobody beside it, and reads for it: no other task is woken.
+    ///
+    /// # Errors
+    ///
+    /// If the server has ended the connection since somebody last looked: nothing has been sent.
     #[inline]
-    fn send_alone(
-        &self,
-        mut guard: MutexGuard<'_, State<P::WriteRequests>>,
-        mut outbound: Outbound,
-        cx: &mut Context<'_>,
-    ) {
-        outbound.output.take(&mut guard.out);
+    fn go_alone(&self, mut guard: Guard<'_, P>, id: u64, cx: &mut Context<'_>) -> Result<()> {
+        let state = &mut *guard;
+        let Some(mut outbound) = state.outbound.take_if(|outbound| outbound.output.is_done()) else {
+            state.wake_task();
+            return Ok(());
+        };
+        outbound.output.take(&mut state.out);
+        let mut inbound = state.inbound.take();
+        // Without it the connection's task is reading at this moment, on another thread.
+        let leads = inbound.is_some();
+        state.leader = leads.then_some(id);
         drop(guard);
-        if let Poll::Ready(Err(cause)) = outbound.send(cx) {
-            outbound.failed = Some(cause);
-        }
+        // Before anything is sent: this says whether there still is a server, and whom to wake for its reply.
+        let read = match &mut inbound {
+            Some(inbound) => inbound.poll(self, Some(id), cx),
+            None => Poll::Pending,
+        };
+        let lost = match read {
+            Poll::Ready(error) => Some(error),
+            Poll::Pending if self.is_open() => None,
+            Poll::Pending => {
+                let text = "the server takes no further calls";
+                Some(self.error(Code::Unavailable, text, Phase::Queue))
+            }
+        };
+        let sent = if lost.is_none() { outbound.send(cx) } else { Poll::Pending };
         let mut guard = self.state();
         let state = &mut *guard;
+        if state.inbound.is_none() && state.closed.is_none() {
+            state.inbound = inbound;
+        }
+        if let Some(error) = lost {
+            self.shut();
+            let unsent = state.pending.remove(id);
+            state.leader = None;
+            state.lost = Some(error.clone());
+            state.wake_task();
+            drop(guard);
+            drop(unsent);
+            return Err(error.not_executed());
+        }
         state.sent = outbound.output.total();
-        let is_done = outbound.output.is_done() && outbound.failed.is_none();
-        if is_done && state.out.is_empty() {
+        if let Poll::Ready(Err(cause)) = sent {
+            self.shut();
+            state.lost = Some(self.broken(cause, Phase::Write));
+        }
+        let is_done = outbound.output.is_done() && state.out.is_empty() && state.lost.is_none();
+        if is_done {
             outbound.output.rest();
-        } else {
-            // What is left is sent by the task, which is woken when the stream takes more.
+        }
+        if state.closed.is_none() {
+            state.outbound = Some(outbound);
+        }
+        // What is left is sent by the task, which is woken when the stream takes more.
+        if !is_done || leads && !self.leads_on(state, id) {
             state.wake_task();
         }
-        state.outbound = Some(outbound);
+        Ok(())
+    }
+
+    /// Whether the caller of `id` may go on reading alone. If not, the task has to be woken to read.
+    #[inline]
+    fn leads_on(&self, state: &mut Locked<P>, id: u64) -> bool {
+        let is_whole = state.inbound.as_ref().is_some_and(|inbound| !inbound.has_part());
+        let leads = state.leader == Some(id) && state.pending.len() == 1 && is_whole && state.out.is_empty();
+        if !leads {
+            state.leader = None;
+        }
+        leads
+    }
+
+    /// Reads for a call whose caller does so itself.
+    #[cold]
+    fn lead(&self, mut guard: Guard<'_, P>, id: u64, cx: &mut Context<'_>) {
+        let Some(mut inbound) = guard.inbound.take() else {
+            return;
+        };
+        drop(guard);
+        let read = inbound.poll(self, Some(id), cx);
+        let mut guard = self.state();
+        let state = &mut *guard;
+        if state.closed.is_none() {
+            state.inbound = Some(inbound);
+        }
+        if let Poll::Ready(error) = read {
+            self.shut();
+            state.lost = Some(error);
+        }
+        if state.lost.is_some() || !self.leads_on(state, id) {
+            state.wake_task();
+        }
+    }
+
+    /// An error of the stream.
+    pub(super) fn broken(&self, cause: io::Error, phase: Phase) -> Error {
+        self.error(Code::Unavailable, format!("the connection was lost: {cause}"), phase).caused_by(cause)
     }
 }
 
-impl<W> State<W> {
+/// What the lock protects, locked.
+pub(super) type Guard<'g, P> = MutexGuard<'g, Locked<P>>;
+/// What the lock protects.
+pub(super) type Locked<P> = State<<P as Protocol>::WriteRequests, <P as Protocol>::ReadReplies>;
+
+impl<W, R> State<W, R> {
     #[inline]
     pub(super) fn wake_task(&mut self) {
         if !self.is_woken
@@ -307,17 +395,25 @@ impl<P: Protocol> Link for Connection<P> {
 
     fn poll(&self, id: u64, cx: &mut Context<'_>, settle: &mut Settle<'_>) -> Poll<()> {
         with_spare(|bytes| {
-            let mut state = self.state();
+            let mut guard = self.state();
+            if guard.leader == Some(id) && guard.pending.waits(id) {
+                self.lead(guard, id, cx);
+                guard = self.state();
+            }
+            let state = &mut *guard;
             let outcome = match state.pending.poll(id, cx.waker(), bytes) {
                 Polled::Waits(outdated) => {
-                    drop(state);
+                    drop(guard);
                     drop(outdated);
                     return Poll::Pending;
                 }
                 Polled::Done(outcome) => outcome,
             };
-            let next = self.call_in(&state);
-            drop(state);
+            if state.leader == Some(id) {
+                state.leader = None;
+            }
+            let next = self.call_in(state);
+            drop(guard);
             if let Some(next) = next {
                 next.wake();
             }
@@ -336,6 +432,10 @@ impl<P: Protocol> Link for Connection<P> {
         let mut guard = self.state();
         let state = &mut *guard;
         let waker = state.pending.remove(id);
+        if state.leader == Some(id) {
+            state.leader = None;
+            state.wake_task();
+        }
         // A peer that takes nothing is not sent withdrawals without end either.
         if waker.is_some() && state.closed.is_none() && state.out.len() < 2 * self.limits.outbound_len_max {
             let at = state.out.len();

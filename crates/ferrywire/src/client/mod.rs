@@ -20,6 +20,7 @@ mod call;
 mod connection;
 mod driver;
 mod flight;
+mod inbound;
 mod link;
 mod names;
 mod pending;

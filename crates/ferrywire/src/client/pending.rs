@@ -252,6 +252,12 @@ impl Pending {
         self.slots.get_mut(index).filter(|slot| slot.id == id && id != NOBODY)
     }
 
+    /// Whether a call has not been settled.
+    #[inline]
+    pub(crate) fn waits(&mut self, id: u64) -> bool {
+        self.slot(id).is_some_and(|slot| matches!(slot.state, State::Waiting(_)))
+    }
+
     /// How many slots are in use.
     #[inline]
     pub(crate) fn len(&self) -> usize {

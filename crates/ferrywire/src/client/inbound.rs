@@ -1,0 +1,193 @@
+//! The receiving half of a connection: bytes become replies, replies find their callers.
+
+use std::task::{Context, Poll, Waker};
+
+use tokio::io::AsyncRead;
+use tokio::time::Instant;
+
+use super::connection::Connection;
+use super::pending::Settled;
+use crate::arrival::Arrival;
+use crate::error::{Code, Error, Phase, Result};
+use crate::input::Input;
+use crate::limits::Limits;
+use crate::message::{Answered, Read, Said};
+use crate::protocol::{Protocol, ReadReplies, WriteRequests};
+
+/// The receiving half of a stream, and what has come of a message.
+pub(super) struct Inbound<R> {
+    reader: R,
+    stream: Box<dyn AsyncRead + Send + Unpin>,
+    input: Input,
+    arrival: Arrival,
+    unknown_replies: usize,
+    idle_words: usize,
+    /// Callers to be woken once the lock is free.
+    callers: Vec<Waker>,
+}
+
+/// The most reads before other tasks have a turn.
+const READS_MAX: usize = 16;
+
+impl<R: ReadReplies> Inbound<R> {
+    /// A receiving half at the start of its stream, of which `first` has been read already.
+    pub(super) fn new(reader: R, stream: Box<dyn AsyncRead + Send + Unpin>, first: Vec<u8>) -> Self {
+        Self {
+            reader,
+            stream,
+            input: Input::starting_with(first),
+            arrival: Arrival::default(),
+            unknown_replies: 0,
+            idle_words: 0,
+            callers: Vec::new(),
+        }
+    }
+
+    /// Whether the beginning of a message waits for its rest.
+    #[inline]
+    pub(super) fn has_part(&self) -> bool {
+        self.arrival.is_partial()
+    }
+
+    /// When a message whose beginning has come must be whole.
+    #[inline]
+    pub(super) fn deadline(&self, limits: &Limits) -> Option<Instant> {
+        if self.arrival.is_partial() { self.arrival.deadline(limits) } else { None }
+    }
+
+    /// Reads until nothing is there, and wakes the callers whose replies came. Ready once the connection has
+    /// ended.
+    ///
+    /// Who polls is woken when more comes, and nobody else. Of two that poll at the same time none is lost: the
+    /// half is taken out of the connection while it is polled. The caller of `own` is not woken, it is here.
+    #[inline]
+    pub(super) fn poll<P: Protocol<ReadReplies = R, Word = R::Word>>(
+        &mut self,
+        connection: &Connection<P>,
+        own: Option<u64>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Error> {
+        for _ in 0..READS_MAX {
+            let (mut failed, mut done, mut is_own_here) = (None, 0, false);
+            let Self { reader, stream, input, callers, unknown_replies, idle_words, .. } = self;
+            let mut receiving = Receiving {
+                reader,
+                callers,
+                unknown_replies,
+                idle_words,
+                own,
+                is_own_here: &mut is_own_here,
+            };
+            let read = input.poll_read(cx, &mut **stream, |bytes| {
+                let (used, outcome) = receiving.receive(connection, bytes);
+                (failed, done) = (outcome.err(), used);
+                used
+            });
+            self.callers.drain(..).for_each(Waker::wake);
+            if let Some(error) = failed {
+                return Poll::Ready(error);
+            }
+            match read {
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(Ok(0)) => {
+                    let text = "the server closed the connection";
+                    return Poll::Ready(connection.error(Code::Unavailable, text, Phase::Wait));
+                }
+                Poll::Ready(Ok(_)) => self.arrival.note(done, self.input.tail().len()),
+                Poll::Ready(Err(cause)) => return Poll::Ready(connection.broken(cause, Phase::Wait)),
+            }
+            // What else there is concerns others, of whom there are none, or the task is woken for them.
+            if is_own_here {
+                return Poll::Pending;
+            }
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+}
+
+/// What is needed to make replies of bytes.
+struct Receiving<'i, R> {
+    reader: &'i mut R,
+    callers: &'i mut Vec<Waker>,
+    unknown_replies: &'i mut usize,
+    idle_words: &'i mut usize,
+    own: Option<u64>,
+    is_own_here: &'i mut bool,
+}
+
+impl<R: ReadReplies> Receiving<'_, R> {
+    /// Hands replies to their callers. Returns how many bytes were taken, and why the stream has ended if so.
+    #[inline]
+    fn receive<P: Protocol<ReadReplies = R, Word = R::Word>>(
+        &mut self,
+        connection: &Connection<P>,
+        bytes: &[u8],
+    ) -> (usize, Result<()>) {
+        let mut used = 0;
+        let mut guard = connection.state();
+        let state = &mut *guard;
+        let ended = |code, text: String, phase| Err(connection.error(code, text, phase));
+        loop {
+            match self.reader.read(bytes.get(used..).unwrap_or_default()) {
+                Ok(Read::Message {
+                    message: Said::Answer(Answered { id, outcome, metadata }),
+                    used: taken,
+                }) => {
+                    used += taken;
+                    let outcome = match outcome {
+                        Err(error) if !error.is_remote() => Err(error.at_peer(connection.peer.clone())),
+                        outcome => outcome,
+                    };
+                    match state.pending.settle(id, outcome, metadata) {
+                        Settled::Caller(_) if self.own == Some(id) => *self.is_own_here = true,
+                        Settled::Caller(caller) => self.callers.push(caller),
+                        Settled::Late => {}
+                        Settled::Unknown => {
+                            tracing::debug!(peer = %connection.peer, id, "a reply to no call of ours");
+                            *self.unknown_replies += 1;
+                            if *self.unknown_replies > connection.limits.unknown_replies_max {
+                                let text = "too many replies to no call of ours".to_owned();
+                                return (used, ended(Code::Unavailable, text, Phase::Wait));
+                            }
+                        }
+                    }
+                }
+                Ok(Read::More { used: taken }) => return (used + taken, Ok(())),
+                Ok(Read::Message { message: Said::Word(word), used: taken }) => {
+                    used += taken;
+                    let at = state.out.len();
+                    if state.writer.hear(&mut state.out, word) {
+                        *self.idle_words += 1;
+                    }
+                    state.given += (state.out.len() - at) as u64;
+                    if *self.idle_words > connection.limits.unknown_replies_max {
+                        let text = "the server says too much that is no reply".to_owned();
+                        return (used, ended(Code::Unavailable, text, Phase::Wait));
+                    }
+                }
+                Ok(Read::Message { message: Said::Leaving { last, error }, used: taken }) => {
+                    used += taken;
+                    state.is_leaving = true;
+                    connection.shut();
+                    let error = error.at_peer(connection.peer.clone()).in_phase(Phase::Wait).not_executed();
+                    state.pending.end(self.callers, |id, _, _| {
+                        last.is_some_and(|last| id > last).then(|| error.clone())
+                    });
+                    self.callers.append(&mut state.line.all());
+                }
+                Ok(Read::End) => {
+                    return (
+                        used,
+                        ended(Code::Unavailable, "the server ended the stream".into(), Phase::Wait),
+                    );
+                }
+                Err(error) => {
+                    let text = format!("the server's stream cannot be followed: {}", error.message());
+                    let ended = connection.error(Code::Unavailable, text, Phase::Decode);
+                    return (used, Err(ended.caused_by(error)));
+                }
+            }
+        }
+    }
+}
