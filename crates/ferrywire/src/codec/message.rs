@@ -9,6 +9,8 @@ use prost::Message;
 use serde::de::{self, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::shared::part_of_body;
+
 /// A message of prost, as an argument, a reply or a part of one.
 ///
 /// In a protobuf body it is the body; in every other codec it is bytes.
@@ -73,11 +75,19 @@ impl<'de, M: Message + Default> Deserialize<'de> for Protobuf<M> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Bytes<M>(PhantomData<M>);
 
-        impl<M: Message + Default> Visitor<'_> for Bytes<M> {
+        impl<'de, M: Message + Default> Visitor<'de> for Bytes<M> {
             type Value = Protobuf<M>;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("the bytes of a protobuf message")
+            }
+
+            fn visit_borrowed_bytes<E: de::Error>(self, bytes: &'de [u8]) -> Result<Protobuf<M>, E> {
+                match part_of_body(bytes) {
+                    // Its fields of the type `Bytes` share the body.
+                    Some(bytes) => M::decode(bytes).map(Protobuf).map_err(E::custom),
+                    None => self.visit_bytes(bytes),
+                }
             }
 
             fn visit_bytes<E: de::Error>(self, bytes: &[u8]) -> Result<Protobuf<M>, E> {

@@ -23,6 +23,7 @@ mod postcard;
 mod protobuf;
 mod raw;
 pub mod schema;
+pub mod shared;
 
 #[cfg(not(feature = "json"))]
 pub use absent::Json;
@@ -35,6 +36,7 @@ pub use msgpack::MessagePack;
 pub use postcard::Postcard;
 pub use protobuf::Proto;
 pub use raw::Raw;
+pub use shared::Shared;
 
 /// The type definitions that a peer has sent on one connection.
 pub type Types = ferrywire_gob::Types;
@@ -186,14 +188,7 @@ impl Format {
         shape: &Shape,
         out: &mut Vec<u8>,
     ) -> Result<Option<&'static Preamble>> {
-        match self {
-            Format::Postcard => Postcard::encode(value, shape, out),
-            Format::Gob => Gob::encode(value, shape, out),
-            Format::Json => Json::encode(value, shape, out),
-            Format::MessagePack => MessagePack::encode(value, shape, out),
-            Format::Protobuf => Proto::encode(value, shape, out),
-            Format::Raw => Raw::encode(value, shape, out),
-        }
+        shared::encode(self, value, shape, out, None)
     }
 
     /// The value that `bytes` holds in this format; see [`Codec::decode`].

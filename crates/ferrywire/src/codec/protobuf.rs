@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::raw::{self, Content};
+use super::shared::Splices;
 use super::{Codec, Preamble, Shape, Types};
 use crate::error::Result;
 
@@ -15,6 +16,19 @@ use crate::error::Result;
 #[derive(Clone, Copy, Debug)]
 pub struct Proto;
 
+impl Proto {
+    /// As [`Codec::encode`], with a place for what is not copied.
+    // Out of the way of the formats that most calls are in.
+    #[inline(never)]
+    pub(super) fn write<T: Serialize + ?Sized>(
+        value: &T,
+        out: &mut Vec<u8>,
+        splices: Splices<'_>,
+    ) -> Result<()> {
+        raw::write(Content::Message, value, out, splices)
+    }
+}
+
 impl Codec for Proto {
     const NAME: &'static str = "protobuf";
 
@@ -24,10 +38,12 @@ impl Codec for Proto {
         _shape: &Shape,
         out: &mut Vec<u8>,
     ) -> Result<Option<&'static Preamble>> {
-        raw::encode(Content::Message, value, out)
+        Self::write(value, out, Splices::none())?;
+        Ok(None)
     }
 
-    #[inline]
+    // Out of the way of the formats that most calls are in.
+    #[inline(never)]
     fn decode<'b, T: Deserialize<'b>>(bytes: &'b [u8], _types: Option<&Arc<Types>>) -> Result<T> {
         raw::decode(Content::Message, Self::NAME, bytes)
     }

@@ -10,6 +10,7 @@ use serde::ser::{self, Impossible};
 use serde::{Deserialize, Serialize};
 
 use super::fault::Fault;
+use super::shared::Splices;
 use super::{Codec, Preamble, Shape, Types};
 use crate::error::Result;
 
@@ -21,6 +22,19 @@ use crate::error::Result;
 #[derive(Clone, Copy, Debug)]
 pub struct Raw;
 
+impl Raw {
+    /// As [`Codec::encode`], with a place for what is not copied.
+    // Out of the way of the formats that most calls are in.
+    #[inline(never)]
+    pub(super) fn write<T: Serialize + ?Sized>(
+        value: &T,
+        out: &mut Vec<u8>,
+        splices: Splices<'_>,
+    ) -> Result<()> {
+        write(Content::Anything, value, out, splices)
+    }
+}
+
 impl Codec for Raw {
     const NAME: &'static str = "raw";
 
@@ -30,10 +44,12 @@ impl Codec for Raw {
         _shape: &Shape,
         out: &mut Vec<u8>,
     ) -> Result<Option<&'static Preamble>> {
-        encode(Content::Anything, value, out)
+        Self::write(value, out, Splices::none())?;
+        Ok(None)
     }
 
-    #[inline]
+    // Out of the way of the formats that most calls are in.
+    #[inline(never)]
     fn decode<'b, T: Deserialize<'b>>(bytes: &'b [u8], _types: Option<&Arc<Types>>) -> Result<T> {
         decode(Content::Anything, Self::NAME, bytes)
     }
@@ -63,18 +79,20 @@ impl Content {
     }
 }
 
-/// As [`Codec::encode`].
+/// As [`Codec::encode`], with a place for what is not copied.
 #[inline]
-pub(super) fn encode<T: Serialize + ?Sized>(
+pub(super) fn write<T: Serialize + ?Sized>(
     content: Content,
     value: &T,
     out: &mut Vec<u8>,
-) -> Result<Option<&'static Preamble>> {
-    let start = out.len();
-    match value.serialize(Writer { content, out, is_in_list: false }) {
-        Ok(()) => Ok(None),
+    mut splices: Splices<'_>,
+) -> Result<()> {
+    let (start, spliced) = (out.len(), splices.len());
+    match value.serialize(Writer { content, out, splices: &mut splices, is_in_list: false }) {
+        Ok(()) => Ok(()),
         Err(fault) => {
             out.truncate(start);
+            splices.truncate(spliced);
             Err(fault.in_value())
         }
     }
@@ -91,19 +109,20 @@ pub(super) fn decode<'b, T: Deserialize<'b>>(
 }
 
 /// Writes a value that is bytes as a whole; or one byte of a list of such, as a `Vec<u8>` is to serde.
-struct Writer<'o> {
+struct Writer<'o, 's> {
     content: Content,
     out: &'o mut Vec<u8>,
+    splices: &'o mut Splices<'s>,
     is_in_list: bool,
 }
 
-impl Writer<'_> {
+impl Writer<'_, '_> {
     #[inline]
     fn put(self, bytes: &[u8], kind: &str) -> Result<(), Fault> {
         if self.is_in_list {
             return Err(self.refuse(kind));
         }
-        self.out.extend_from_slice(bytes);
+        self.splices.put(self.out, bytes);
         Ok(())
     }
 
@@ -126,11 +145,11 @@ macro_rules! refuse {
     };
 }
 
-impl<'o> ser::Serializer for Writer<'o> {
+impl<'o, 's> ser::Serializer for Writer<'o, 's> {
     type Ok = ();
     type Error = Fault;
-    type SerializeSeq = List<'o>;
-    type SerializeTuple = List<'o>;
+    type SerializeSeq = List<'o, 's>;
+    type SerializeTuple = List<'o, 's>;
     type SerializeTupleStruct = Impossible<(), Fault>;
     type SerializeTupleVariant = Impossible<(), Fault>;
     type SerializeMap = Impossible<(), Fault>;
@@ -176,15 +195,15 @@ impl<'o> ser::Serializer for Writer<'o> {
         value.serialize(self)
     }
 
-    fn serialize_seq(self, len: Option<usize>) -> Result<List<'o>, Fault> {
+    fn serialize_seq(self, len: Option<usize>) -> Result<List<'o, 's>, Fault> {
         if self.is_in_list {
             return Err(self.refuse("a list"));
         }
         self.out.reserve(len.unwrap_or_default());
-        Ok(List { content: self.content, out: self.out })
+        Ok(List { content: self.content, out: self.out, splices: self.splices })
     }
 
-    fn serialize_tuple(self, len: usize) -> Result<List<'o>, Fault> {
+    fn serialize_tuple(self, len: usize) -> Result<List<'o, 's>, Fault> {
         self.serialize_seq(Some(len))
     }
 
@@ -266,18 +285,24 @@ impl<'o> ser::Serializer for Writer<'o> {
 }
 
 /// The bytes of a list.
-struct List<'o> {
+struct List<'o, 's> {
     content: Content,
     out: &'o mut Vec<u8>,
+    splices: &'o mut Splices<'s>,
 }
 
-impl ser::SerializeSeq for List<'_> {
+impl ser::SerializeSeq for List<'_, '_> {
     type Ok = ();
     type Error = Fault;
 
     #[inline]
     fn serialize_element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Fault> {
-        value.serialize(Writer { content: self.content, out: self.out, is_in_list: true })
+        value.serialize(Writer {
+            content: self.content,
+            out: self.out,
+            splices: self.splices,
+            is_in_list: true,
+        })
     }
 
     fn end(self) -> Result<(), Fault> {
@@ -285,7 +310,7 @@ impl ser::SerializeSeq for List<'_> {
     }
 }
 
-impl ser::SerializeTuple for List<'_> {
+impl ser::SerializeTuple for List<'_, '_> {
     type Ok = ();
     type Error = Fault;
 

@@ -23,6 +23,8 @@ pub struct Json;
 impl Codec for Json {
     const NAME: &'static str = "json";
 
+    // Out of the way of the formats that most calls are in.
+    #[inline(never)]
     fn encode<T: Serialize + ?Sized>(
         value: &T,
         _shape: &Shape,
@@ -43,6 +45,8 @@ impl Codec for Json {
         }
     }
 
+    // Out of the way of the formats that most calls are in.
+    #[inline(never)]
     fn decode<'b, T: Deserialize<'b>>(bytes: &'b [u8], _types: Option<&Arc<Types>>) -> Result<T> {
         let depth = Depth::whole();
         let mut reader = serde_json::Deserializer::from_slice(bytes);

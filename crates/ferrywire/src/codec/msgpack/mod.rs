@@ -8,6 +8,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::fault::Fault;
+use super::shared::Splices;
 use super::{Codec, Preamble, Shape, Types};
 use crate::error::Result;
 
@@ -22,6 +23,27 @@ mod write;
 #[derive(Clone, Copy, Debug)]
 pub struct MessagePack;
 
+impl MessagePack {
+    /// As [`Codec::encode`], with a place for what is not copied.
+    // Out of the way of the formats that most calls are in.
+    #[inline(never)]
+    pub(super) fn write<T: Serialize + ?Sized>(
+        value: &T,
+        out: &mut Vec<u8>,
+        splices: Splices<'_>,
+    ) -> Result<()> {
+        let (start, spliced) = (out.len(), splices.len());
+        let mut writer = write::Writer::new(out, splices);
+        match value.serialize(&mut writer) {
+            Ok(()) => Ok(()),
+            Err(fault) => {
+                writer.cut(start, spliced);
+                Err(fault.in_value())
+            }
+        }
+    }
+}
+
 impl Codec for MessagePack {
     const NAME: &'static str = "msgpack";
 
@@ -31,17 +53,12 @@ impl Codec for MessagePack {
         _shape: &Shape,
         out: &mut Vec<u8>,
     ) -> Result<Option<&'static Preamble>> {
-        let start = out.len();
-        match value.serialize(&mut write::Writer::new(out)) {
-            Ok(()) => Ok(None),
-            Err(fault) => {
-                out.truncate(start);
-                Err(fault.in_value())
-            }
-        }
+        Self::write(value, out, Splices::none())?;
+        Ok(None)
     }
 
-    #[inline]
+    // Out of the way of the formats that most calls are in.
+    #[inline(never)]
     fn decode<'b, T: Deserialize<'b>>(bytes: &'b [u8], _types: Option<&Arc<Types>>) -> Result<T> {
         let mut reader = read::Reader::new(bytes);
         match T::deserialize(&mut reader) {

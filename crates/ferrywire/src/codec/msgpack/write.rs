@@ -4,18 +4,27 @@ use serde::ser::{self, Serialize};
 
 use super::super::cursor::Depth;
 use super::super::fault::Fault;
+use super::super::shared::Splices;
 use super::marker;
 
 /// Appends one value.
 pub(super) struct Writer<'o> {
     out: &'o mut Vec<u8>,
     depth: Depth,
+    splices: Splices<'o>,
 }
 
 impl<'o> Writer<'o> {
     #[inline]
-    pub(super) fn new(out: &'o mut Vec<u8>) -> Self {
-        Self { out, depth: Depth::whole() }
+    pub(super) fn new(out: &'o mut Vec<u8>, splices: Splices<'o>) -> Self {
+        Self { out, depth: Depth::whole(), splices }
+    }
+
+    /// Takes back what was written since the buffer was `len` long.
+    #[cold]
+    pub(super) fn cut(mut self, len: usize, spliced: usize) {
+        self.out.truncate(len);
+        self.splices.truncate(spliced);
     }
 
     #[inline]
@@ -86,7 +95,7 @@ impl<'o> Writer<'o> {
 
     fn put_bytes(&mut self, bytes: &[u8]) -> Result<(), Fault> {
         self.put_len(bytes.len(), (Some(marker::BIN8), marker::BIN16, marker::BIN32))?;
-        self.out.extend_from_slice(bytes);
+        self.splices.put(self.out, bytes);
         Ok(())
     }
 

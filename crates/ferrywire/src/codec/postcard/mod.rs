@@ -8,6 +8,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::fault::Fault;
+use super::shared::Splices;
 use super::{Codec, Preamble, Shape, Types};
 use crate::error::Result;
 
@@ -21,6 +22,26 @@ mod write;
 #[derive(Clone, Copy, Debug)]
 pub struct Postcard;
 
+impl Postcard {
+    /// As [`Codec::encode`], with a place for what is not copied.
+    #[inline]
+    pub(super) fn write<T: Serialize + ?Sized>(
+        value: &T,
+        out: &mut Vec<u8>,
+        splices: Splices<'_>,
+    ) -> Result<()> {
+        let (start, spliced) = (out.len(), splices.len());
+        let mut writer = write::Writer::new(out, splices);
+        match value.serialize(&mut writer) {
+            Ok(()) => Ok(()),
+            Err(fault) => {
+                writer.cut(start, spliced);
+                Err(fault.in_value())
+            }
+        }
+    }
+}
+
 impl Codec for Postcard {
     const NAME: &'static str = "postcard";
 
@@ -30,14 +51,8 @@ impl Codec for Postcard {
         _shape: &Shape,
         out: &mut Vec<u8>,
     ) -> Result<Option<&'static Preamble>> {
-        let start = out.len();
-        match value.serialize(&mut write::Writer::new(out)) {
-            Ok(()) => Ok(None),
-            Err(fault) => {
-                out.truncate(start);
-                Err(fault.in_value())
-            }
-        }
+        Self::write(value, out, Splices::none())?;
+        Ok(None)
     }
 
     #[inline]

@@ -6,17 +6,26 @@ use serde::ser::{self, Serialize};
 
 use super::super::cursor::Depth;
 use super::super::fault::Fault;
+use super::super::shared::Splices;
 
 /// Appends one value.
 pub(super) struct Writer<'o> {
     out: &'o mut Vec<u8>,
     depth: Depth,
+    splices: Splices<'o>,
 }
 
 impl<'o> Writer<'o> {
     #[inline]
-    pub(super) fn new(out: &'o mut Vec<u8>) -> Self {
-        Self { out, depth: Depth::whole() }
+    pub(super) fn new(out: &'o mut Vec<u8>, splices: Splices<'o>) -> Self {
+        Self { out, depth: Depth::whole(), splices }
+    }
+
+    /// Takes back what was written since the buffer was `len` long.
+    #[cold]
+    pub(super) fn cut(mut self, len: usize, spliced: usize) {
+        self.out.truncate(len);
+        self.splices.truncate(spliced);
     }
 
     #[inline]
@@ -125,7 +134,10 @@ impl<'a, 'o> ser::Serializer for &'a mut Writer<'o> {
             writer.put_bytes(letter.encode_utf8(&mut [0; 4]).as_bytes());
         };
         serialize_str(text: &str) => |writer: Self, text: &str| writer.put_bytes(text.as_bytes());
-        serialize_bytes(bytes: &[u8]) => |writer: Self, bytes| writer.put_bytes(bytes);
+        serialize_bytes(bytes: &[u8]) => |writer: Self, bytes: &[u8]| {
+            writer.put_number(bytes.len() as u64);
+            writer.splices.put(writer.out, bytes);
+        };
     }
 
     #[inline]
