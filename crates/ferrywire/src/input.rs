@@ -15,7 +15,7 @@ use tokio::io::{AsyncRead, ReadBuf};
 const SCRATCH_LEN: usize = 64 * 1024;
 
 thread_local! {
-    static SCRATCH: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+    static SCRATCH: Cell<Option<Box<[u8]>>> = const { Cell::new(None) };
 }
 
 /// A tail's buffer that is not longer is kept: a peer that sends much cuts most reads inside a message.
@@ -52,8 +52,7 @@ impl Input {
         reader: &mut (dyn AsyncRead + Send + Unpin),
         take: impl FnOnce(&[u8]) -> usize,
     ) -> Poll<io::Result<usize>> {
-        let mut scratch = SCRATCH.take();
-        scratch.resize(SCRATCH_LEN, 0);
+        let mut scratch = SCRATCH.take().unwrap_or_else(|| vec![0; SCRATCH_LEN].into());
         // A short tail moves in front of what comes; a long one, of a large message, has what comes added.
         let ahead = if self.tail.len() <= SCRATCH_LEN / 4 { self.tail.len() } else { 0 };
         let (front, back) = scratch.split_at_mut(ahead);
@@ -71,7 +70,7 @@ impl Input {
                 self.retry(take);
             }
         }
-        SCRATCH.set(scratch);
+        SCRATCH.set(Some(scratch));
         ready!(read)?;
         Poll::Ready(Ok(came))
     }

@@ -235,8 +235,7 @@ impl<P: Protocol> Connection<P> {
                 Until::In(_) if is_alone => Until::At(outgoing.until.moment(Instant::now())),
                 until => until,
             };
-            let inserted = state.pending.insert(cx.waker().clone(), until, span);
-            debug_assert_eq!(inserted, id, "the id on the wire is the call's");
+            state.pending.insert_as(id, cx.waker().clone(), until, span);
             if let Until::At(moment) = until
                 && state.deadline.is_none_or(|earliest| moment < earliest)
             {

@@ -189,11 +189,18 @@ impl Pending {
         id
     }
 
-    /// Adds a call; returns its id. When one that ends [`Until::In`] some time was sent is noted by the next
-    /// [`turn`](Self::turn).
-    #[inline]
+    /// Adds a call; returns its id.
+    #[cfg(test)]
     pub(crate) fn insert(&mut self, waker: Waker, until: Until, span: Span) -> u64 {
         let id = self.next_id();
+        self.insert_as(id, waker, until, span);
+        id
+    }
+
+    /// Adds a call under [`next_id`](Self::next_id), which has just been asked for. When one that ends
+    /// [`Until::In`] some time was sent is noted by the next [`turn`](Self::turn).
+    #[inline]
+    pub(crate) fn insert_as(&mut self, id: u64, waker: Waker, until: Until, span: Span) {
         let index = self.index(id);
         self.next += 1;
         self.used += 1;
@@ -205,7 +212,6 @@ impl Pending {
         if let Some(slot) = self.slots.get_mut(index) {
             (slot.id, slot.state, slot.until, slot.span) = (id, State::Waiting(waker), until, span);
         }
-        id
     }
 
     /// Whether calls have been added whose time has not begun to count.

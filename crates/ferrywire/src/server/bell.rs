@@ -24,6 +24,8 @@ pub(crate) struct Bell {
     order: AtomicU8,
     /// Bytes of replies that wait to be sent, those of spawned calls included.
     waiting: AtomicUsize,
+    /// Whether somebody has rung since the connection last looked; set under the lock.
+    is_rung: AtomicBool,
     rung: Mutex<Rung>,
 }
 
@@ -104,6 +106,7 @@ impl Bell {
         let task = {
             let mut rung = self.rung();
             rung.finished.push(finished);
+            self.is_rung.store(true, Ordering::Release);
             rung.task.clone()
         };
         if let Some(task) = task {
@@ -112,13 +115,21 @@ impl Bell {
     }
 
     /// Adds the seats that were woken and the spawned calls that have ended since the last time.
+    #[inline]
     pub(crate) fn take(&self, seats: &mut Vec<usize>, finished: &mut Vec<Finished>) {
+        if self.is_rung.load(Ordering::Acquire) {
+            self.take_rung(seats, finished);
+        }
+    }
+
+    fn take_rung(&self, seats: &mut Vec<usize>, finished: &mut Vec<Finished>) {
         let mut rung = self.rung();
         match seats.is_empty() {
             true => std::mem::swap(&mut rung.seats, seats),
             false => seats.append(&mut rung.seats),
         }
         finished.append(&mut rung.finished);
+        self.is_rung.store(false, Ordering::Release);
     }
 }
 
@@ -155,6 +166,7 @@ impl Wake for SeatBell {
         let task = {
             let mut rung = self.bell.rung();
             rung.seats.push(self.seat);
+            self.bell.is_rung.store(true, Ordering::Release);
             rung.task.clone()
         };
         if let Some(task) = task {

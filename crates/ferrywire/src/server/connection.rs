@@ -238,14 +238,20 @@ impl<P: Protocol> Connection<P> {
 }
 
 impl<P: Protocol> Bank<P> {
+    #[inline]
     fn has_room(&self) -> bool {
         self.seats.taken() < self.shared.limits.calls_per_connection_max
             && self.waiting() < self.shared.limits.outbound_len_max
     }
 
     /// How many bytes of replies wait to be sent, those of spawned calls included.
+    #[inline]
     fn waiting(&self) -> usize {
-        self.finished.iter().map(Finished::len).sum::<usize>() + self.out.len() + self.unsent
+        let finished = match self.finished.is_empty() {
+            true => 0,
+            false => self.finished.iter().map(Finished::len).sum(),
+        };
+        finished + self.out.len() + self.unsent
     }
 
     /// Whether another reply may wait to be sent.
@@ -258,6 +264,7 @@ impl<P: Protocol> Bank<P> {
         !(self.woken.is_empty() && self.finished.is_empty()) && self.has_room_out()
     }
 
+    #[inline]
     fn call(&mut self, ask: Ask<'_, P::Tag>) {
         let refused = match self.admit(&ask) {
             Ok(route) => match ask.body {
@@ -440,9 +447,16 @@ impl<P: Protocol> Bank<P> {
         Err(Error::new(Code::ResourceExhausted, text))
     }
 
+    #[inline]
     fn poll_woken(&mut self) {
+        self.bell.take(&mut self.woken, &mut self.finished);
+        if !(self.woken.is_empty() && self.finished.is_empty()) {
+            self.poll_those();
+        }
+    }
+
+    fn poll_those(&mut self) {
         let (mut woken, mut finished) = (std::mem::take(&mut self.woken), std::mem::take(&mut self.finished));
-        self.bell.take(&mut woken, &mut finished);
         // Replies beyond what may wait are not made: their methods are polled when there is room.
         let mut polled_up_to = 0;
         while let Some(&index) = woken.get(polled_up_to)

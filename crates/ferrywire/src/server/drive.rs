@@ -5,7 +5,7 @@ use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -33,6 +33,7 @@ pub(crate) async fn serve<P: Protocol>(stream: Stream, first: Vec<u8>, shared: A
         shared,
         held: 0,
         bell,
+        waker: None,
     };
     let ended = poll_fn(|cx| driver.poll(cx)).await;
     tracing::debug!(peer = %driver.stream.peer, ?ended, "connection closed");
@@ -49,6 +50,8 @@ struct Driver<P: Protocol> {
     /// How many bytes of messages the connection held when it was last looked at.
     held: usize,
     bell: Arc<Bell>,
+    /// Whom the bell wakes.
+    waker: Option<Waker>,
 }
 
 /// Why a connection ended; for the log.
@@ -102,7 +105,10 @@ const READS_MAX: usize = 16;
 
 impl<P: Protocol> Driver<P> {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<End> {
-        self.bell.listen(cx.waker());
+        if !self.waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
+            self.waker = Some(cx.waker().clone());
+            self.bell.listen(cx.waker());
+        }
         match self.bell.ordered() {
             Order::Serve => {}
             Order::Drain => self.connection.leave(),
@@ -238,6 +244,9 @@ impl<P: Protocol> Driver<P> {
     /// connection has more than its share of it.
     fn account(&mut self) -> Option<&'static str> {
         let held = self.input.tail().len() + self.connection.held();
+        if held == 0 && self.held == 0 {
+            return None;
+        }
         let all = &self.shared.held;
         match held.cmp(&self.held) {
             std::cmp::Ordering::Equal => {}
@@ -265,7 +274,8 @@ impl<P: Protocol> Driver<P> {
             let idle_timeout = self.shared.limits.idle_timeout;
             let look_every = idle_timeout.min(REST_AFTER);
             let look_at = *watch.quiet.look_at.get_or_insert_with(|| timer::after(look_every));
-            for at in [arrival, stalled, piled_up, Some(look_at), deadline].into_iter().flatten() {
+            self.timer.by(look_at);
+            for at in [arrival, stalled, piled_up, deadline].into_iter().flatten() {
                 self.timer.by(at);
             }
             let Poll::Ready(now) = self.timer.poll(cx) else {

@@ -109,6 +109,11 @@ impl ReadReplies for Replies {
     #[inline]
     fn read<'b>(&'b mut self, bytes: &'b [u8]) -> Result<Read<Said<'b, Word>>> {
         match self.frames.next(bytes)? {
+            Next::Frame { header, payload, used } if header.flags == kind::RESPONSE => {
+                let outcome = Ok(Body { format: Format::Postcard, bytes: payload, types: None });
+                let answered = Answered { id: header.id, outcome, metadata: None };
+                Ok(Read::Message { message: Said::Answer(answered), used })
+            }
             Next::Frame { header, payload, used } if header.kind() == kind::RESPONSE => {
                 let (parts, body) = Parts::read(header, payload)?;
                 let outcome = parts.format().map(|format| Body { format, bytes: body, types: None });

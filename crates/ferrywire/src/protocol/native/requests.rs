@@ -57,6 +57,13 @@ impl Requests {
             return Err(not_larger(header.id));
         }
         self.last = Some(header.id);
+        // A plain request has no parts to look for.
+        if header.flags == kind::REQUEST {
+            let tag = Tag { id: header.id, is_one_way: false };
+            let body = Ok(Body { format: Format::Postcard, bytes: payload, types: None });
+            let method = Wanted::Numbered(header.method);
+            return Ok(Ask { tag, method, body, timeout: self.timeout, metadata: None });
+        }
         let (parts, body) = Parts::read(header, payload)?;
         let method = match parts.name {
             None => Wanted::Numbered(header.method),
