@@ -170,7 +170,17 @@ impl Put {
         put_preface(out, self.features);
         let at = self.begin(out, kind::HELLO, 0, 0);
         put_hello(out, limits, offers);
-        self.finish(out, at);
+        self.summed().finish(out, at);
+    }
+
+    /// Appends a farewell. `last` is the latest request that was taken.
+    pub(super) fn farewell(&self, out: &mut Vec<u8>, code: u16, last: u64, text: &str) {
+        self.summed().frame(out, kind::GO_AWAY, code, last, text.as_bytes());
+    }
+
+    /// For what is said before it is known whether the peer demands checksums.
+    fn summed(&self) -> Self {
+        Self { sums: true, ..self.clone() }
     }
 
     /// Appends a header whose length is not known yet; returns where it stands.

@@ -174,7 +174,7 @@ pub(super) fn read_preface(bytes: &[u8]) -> Result<Option<Preface>> {
             MAGIC.escape_ascii(),
             begun.escape_ascii()
         );
-        return Err(Error::new(Code::Unimplemented, text).in_phase(Phase::Connect));
+        return Err(Error::new(Code::Unimplemented, text).in_phase(Phase::Connect).not_executed());
     }
     let Some([_, _, _, _, newest0, newest1, oldest0, oldest1, f0, f1, f2, f3, ..]) =
         bytes.first_chunk::<PREFACE_LEN>().copied()
@@ -186,7 +186,9 @@ pub(super) fn read_preface(bytes: &[u8]) -> Result<Option<Preface>> {
         let text = format!(
             "the peer speaks versions {oldest} to {newest} of the native protocol, this side speaks version {VERSION}"
         );
-        return Ok(Some(Preface::Stranger(Error::new(Code::Unimplemented, text).in_phase(Phase::Connect))));
+        // Whoever speaks no version of ours has run nothing of ours.
+        let error = Error::new(Code::Unimplemented, text).in_phase(Phase::Connect).not_executed();
+        return Ok(Some(Preface::Stranger(error)));
     }
     Ok(Some(Preface::Features(u32::from_le_bytes([f0, f1, f2, f3]))))
 }

@@ -10,6 +10,9 @@ use crate::metadata::{Metadata, Trace};
 /// The most bytes of metadata that are read or written.
 pub(super) const METADATA_LEN_MAX: usize = 8 * 1024;
 
+/// The most entries that are read or written: each takes more memory than bytes on the wire.
+const METADATA_ENTRIES_MAX: usize = 128;
+
 /// Takes numbers and texts off the front of bytes; whatever is missing is an error.
 #[derive(Debug)]
 pub(super) struct Cursor<'b> {
@@ -149,7 +152,12 @@ impl<'b> Parts<'b> {
 
 fn read_metadata(block: &[u8], metadata: &mut Metadata) -> Result<()> {
     let mut cursor = Cursor::new(block);
+    let mut entries = 0;
     while !cursor.bytes.is_empty() {
+        entries += 1;
+        if entries > METADATA_ENTRIES_MAX {
+            return Err(malformed(format!("more than {METADATA_ENTRIES_MAX} entries of metadata")));
+        }
         let name = cursor.short_text()?;
         let len = cursor.u16()?.into();
         let value = cursor.take(len)?;
@@ -183,12 +191,15 @@ pub(super) fn put_metadata(out: &mut Vec<u8>, metadata: &Metadata) -> u16 {
     }
     let len_at = out.len();
     out.extend_from_slice(&[0; 2]);
+    let mut entries = 0;
     for (name, value) in metadata.iter() {
         let name = name.to_ascii_lowercase();
         let len = out.len() - len_at - 2;
-        if !is_name(&name) || len + 3 + name.len() + value.len() > METADATA_LEN_MAX {
+        let fits = entries < METADATA_ENTRIES_MAX && len + 3 + name.len() + value.len() <= METADATA_LEN_MAX;
+        if !is_name(&name) || !fits {
             continue;
         }
+        entries += 1;
         put_short_text(out, name.as_bytes());
         out.extend_from_slice(&(value.len() as u16).to_le_bytes());
         out.extend_from_slice(value);

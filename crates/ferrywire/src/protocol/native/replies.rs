@@ -14,6 +14,8 @@ use crate::protocol::{Offer, ReadReplies, Terms, WriteReplies};
 #[derive(Debug)]
 pub struct ReplyWriter {
     put: Put,
+    /// The longest body that both sides take.
+    body_len_max: usize,
 }
 
 impl WriteReplies for ReplyWriter {
@@ -21,7 +23,7 @@ impl WriteReplies for ReplyWriter {
     type Word = Word;
 
     fn new(terms: &Terms<'_>) -> Self {
-        Self { put: Put::new(terms) }
+        Self { put: Put::new(terms), body_len_max: terms.limits.frame_len_max }
     }
 
     fn greet(&mut self, out: &mut Vec<u8>, terms: &Terms<'_>, offers: &mut dyn Iterator<Item = Offer<'_>>) {
@@ -58,13 +60,18 @@ impl WriteReplies for ReplyWriter {
         let text = error.message_bytes();
         out.extend_from_slice(&(text.len() as u32).to_le_bytes());
         out.extend_from_slice(text);
-        out.extend_from_slice(error.details().unwrap_or_default());
+        // Without its details an error still says what happened; a frame that is too long says nothing.
+        let details = error.details().filter(|details| text.len() + 4 + details.len() <= self.body_len_max);
+        out.extend_from_slice(details.unwrap_or_default());
         self.put.finish(out, at);
     }
 
     fn acknowledge(&mut self, _out: &mut Vec<u8>, _tag: &Tag) {}
 
     fn hear(&mut self, out: &mut Vec<u8>, word: Word) -> bool {
+        if let Word::Hello(hello) = &word {
+            self.body_len_max = self.body_len_max.min(hello.message_len_max as usize);
+        }
         self.put.hear(out, &word)
     }
 
@@ -74,7 +81,7 @@ impl WriteReplies for ReplyWriter {
             None => (0, "the server is shut down"),
         };
         let last = last.map_or(0, |tag| tag.id);
-        self.put.frame(out, kind::GO_AWAY, code, last, text.as_bytes());
+        self.put.farewell(out, code, last, text);
     }
 }
 

@@ -17,8 +17,8 @@ use crate::protocol::{ReadRequests, Terms, WriteRequests};
 #[derive(Debug)]
 pub struct Requests {
     frames: Frames,
-    /// The latest id: the next is larger.
-    last: Option<u64>,
+    /// The latest id, zero before the first: the next is larger.
+    last: u64,
     /// How long the caller waits that does not say it.
     timeout: Option<Duration>,
 }
@@ -28,7 +28,7 @@ impl ReadRequests for Requests {
     type Word = Word;
 
     fn new(terms: &Terms<'_>) -> Self {
-        Self { frames: Frames::new(terms), last: None, timeout: None }
+        Self { frames: Frames::new(terms), last: 0, timeout: None }
     }
 
     #[inline]
@@ -53,10 +53,10 @@ impl ReadRequests for Requests {
 impl Requests {
     #[inline]
     fn request<'b>(&mut self, header: Header, payload: &'b [u8]) -> Result<Ask<'b, Tag>> {
-        if self.last.is_some_and(|last| header.id <= last) {
-            return Err(not_larger(header.id));
+        if header.id <= self.last {
+            return Err(not_larger(header.id, self.last));
         }
-        self.last = Some(header.id);
+        self.last = header.id;
         // A plain request has no parts to look for.
         if header.flags == kind::REQUEST {
             let tag = Tag { id: header.id, is_one_way: false };
@@ -76,8 +76,8 @@ impl Requests {
 }
 
 #[cold]
-fn not_larger(id: u64) -> crate::error::Error {
-    malformed(format!("a request with the id {id}, which is not larger than the one before"))
+fn not_larger(id: u64, last: u64) -> crate::error::Error {
+    malformed(format!("a request with the id {id}, which is not larger than {last}"))
 }
 
 fn other<'b>(header: Header, payload: &[u8]) -> Result<Asked<'b, Tag, Word>> {
