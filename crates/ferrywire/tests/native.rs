@@ -10,3 +10,5 @@ mod desk;
 mod frames;
 #[path = "native/python.rs"]
 mod python;
+#[path = "native/truths.rs"]
+mod truths;

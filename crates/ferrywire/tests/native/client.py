@@ -1,11 +1,11 @@
 """A client of Ferrywire's native protocol, written from docs/native-protocol.md with the standard library alone.
-
 client.py HOST PORT makes the calls of `main` and prints what came of each, a line a call."""
 
 import json, socket, struct, sys
 
 REQUEST, RESPONSE, ERROR, CANCEL, HELLO, PING, PONG, GO_AWAY = range(8)
-NAMED, CODEC, DEADLINE, TRACE, METADATA, MORE, CONTINUED = 0x10, 0x20, 0x40, 0x80, 0x100, 0x800, 0x1000
+NAMED, CODEC, DEADLINE, TRACE, METADATA, CHECKSUM = 0x10, 0x20, 0x40, 0x80, 0x100, 0x400
+MORE, CONTINUED = 0x800, 0x1000
 PREFACE = struct.Struct("<4sHHII")
 HEADER = struct.Struct("<IHHQ")
 JSON = b"\x02"
@@ -89,7 +89,7 @@ class Client:
             self.preface = PREFACE.unpack(self.incoming.read(16))
             assert self.preface[0] == b"\xc1FWR" and self.preface[2] <= 1, "another protocol, or a later one"
         length, method, flags, id = HEADER.unpack(self.incoming.read(16))
-        kind, frame = flags & 15, Bytes(self.incoming.read(length))
+        kind, frame = flags & 15, Bytes(self.incoming.read(length)[: -4 if flags & CHECKSUM else None])
         if kind == HELLO:
             self.hello(frame)
         elif kind in (RESPONSE, ERROR):

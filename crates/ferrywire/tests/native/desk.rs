@@ -20,6 +20,9 @@ pub(crate) trait Desk {
     /// An error with the text, and with details in JSON.
     async fn refuse(&self, text: String) -> Result<i64>;
 
+    /// An error with so many bytes of details.
+    async fn explain(&self, len: u64) -> Result<i64>;
+
     /// How many entries came beside the argument; each goes back beside the reply, as `re-` and its name.
     async fn echo(&self, context: &Context) -> u64;
 
@@ -58,6 +61,10 @@ impl Desk for Clerk {
 
     async fn refuse(&self, text: String) -> Result<i64> {
         Err(Error::new(Code::FailedPrecondition, text).with_details(*b"[\"because\", 42]"))
+    }
+
+    async fn explain(&self, len: u64) -> Result<i64> {
+        Err(Error::new(Code::FailedPrecondition, "because").with_details(vec![7; len as usize]))
     }
 
     async fn echo(&self, context: &Context) -> u64 {

@@ -94,6 +94,21 @@ pub(crate) fn metadata(entries: &[(&[u8], &[u8])]) -> Vec<u8> {
     [&(block.len() as u16).to_le_bytes()[..], &block].concat()
 }
 
+/// CRC-32C, a bit at a time.
+pub(crate) fn crc32c(bytes: &[u8]) -> u32 {
+    let step = |sum: u32| if sum & 1 == 1 { sum >> 1 ^ 0x82f6_3b78 } else { sum >> 1 };
+    !bytes.iter().fold(!0, |sum, byte| (0..8).fold(sum ^ u32::from(*byte), |sum, _| step(sum)))
+}
+
+/// A frame with its checksum.
+pub(crate) fn summed(frame: &Frame) -> Vec<u8> {
+    let frame = Frame { flags: frame.flags | flag::CHECKSUM, ..frame.clone() };
+    let mut bytes = with_len(frame.payload.len() as u32 + 4, &frame);
+    let sum = crc32c(&bytes);
+    bytes.extend_from_slice(&sum.to_le_bytes());
+    bytes
+}
+
 pub(crate) fn preface_of(newest: u16, oldest: u16, features: u32) -> Vec<u8> {
     let mut preface = b"\xc1FWR".to_vec();
     preface.extend_from_slice(&newest.to_le_bytes());
@@ -130,11 +145,13 @@ pub(crate) struct Wire {
     stream: Stream,
     heard: Vec<u8>,
     has_greeted: bool,
+    /// How many of the frames that were heard had a checksum.
+    pub(crate) summed: usize,
 }
 
 impl Wire {
     pub(crate) fn over(stream: Stream) -> Self {
-        Self { stream, heard: Vec::new(), has_greeted: false }
+        Self { stream, heard: Vec::new(), has_greeted: false, summed: 0 }
     }
 
     pub(crate) async fn send(&mut self, bytes: &[u8]) {
@@ -167,7 +184,7 @@ impl Wire {
         Some(self.heard.drain(..len).collect())
     }
 
-    /// The next frame, the peer's preface having been taken off; `None` once the peer has closed.
+    /// The next frame, without the peer's preface and its checksum; `None` once the peer has closed.
     pub(crate) async fn hear(&mut self) -> Option<Frame> {
         if !std::mem::replace(&mut self.has_greeted, true) {
             let preface = self.exactly(16).await?;
@@ -175,12 +192,19 @@ impl Wire {
         }
         let header = self.exactly(16).await?;
         let len = u32::from_le_bytes(header[..4].try_into().unwrap());
-        Some(Frame {
+        let mut frame = Frame {
             method: u16::from_le_bytes(header[4..6].try_into().unwrap()),
             flags: u16::from_le_bytes(header[6..8].try_into().unwrap()),
             id: u64::from_le_bytes(header[8..].try_into().unwrap()),
             payload: self.exactly(len as usize).await?,
-        })
+        };
+        if frame.flags & flag::CHECKSUM != 0 {
+            let sum = frame.payload.split_off(frame.payload.len() - 4);
+            assert_eq!(crc32c(&[&header[..], &frame.payload].concat()).to_le_bytes()[..], sum, "{frame:?}");
+            frame.flags &= !flag::CHECKSUM;
+            self.summed += 1;
+        }
+        Some(frame)
     }
 
     /// The next frame that is no hello.

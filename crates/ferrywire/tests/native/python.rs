@@ -30,7 +30,8 @@ async fn a_client_in_python_makes_calls_in_json() {
     let running = tokio::task::spawn_blocking(move || python.output());
     let output = in_time("the script ends", running).await.unwrap();
 
-    let output = output.expect("this test runs `python3`, which must be on the path; any version from 3.6 on will do");
+    let output =
+        output.expect("this test runs `python3`, which must be on the path; any version from 3.6 on will do");
     let said = String::from_utf8_lossy(&output.stdout);
     let expected = [
         r#"by name {"metadata": {}, "reply": 42}"#,
