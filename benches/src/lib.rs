@@ -15,6 +15,7 @@ pub mod codec;
 pub mod counts;
 pub mod effort;
 pub mod gob;
+pub mod idle;
 pub mod machine;
 pub mod netrpc;
 pub mod ours;
@@ -23,6 +24,7 @@ pub mod placement;
 pub mod process;
 pub mod ratio;
 pub mod session;
+pub mod tail;
 
 /// Where results and peers are put: `bench` in the target directory.
 pub fn output_directory() -> Result<PathBuf> {

@@ -6,7 +6,7 @@ use ferrywire_benches::calls::{self, Choice, Narrowed};
 use ferrywire_benches::effort::Effort;
 use ferrywire_benches::ours::Ours;
 use ferrywire_benches::placement::Placement;
-use ferrywire_benches::{codec, counts, gob, netrpc};
+use ferrywire_benches::{codec, counts, gob, idle, netrpc, tail};
 use peer_support::{Result, run_words};
 
 const USAGE: &str = "\
@@ -14,6 +14,8 @@ usage: ferrywire-benches [TABLE..] [OPTION..]
 
 tables (all but the last two unless named):
   calls      what a call costs, beside all peers
+  idle       what an idle connection holds, beside all peers
+  tail       what slow calls cost the others on their connection
   counts     instructions, system calls, allocations; --check holds ours against benches/counts.json,
              --update rewrites it
   netrpc     the four pairs of our and Go's net/rpc
@@ -35,6 +37,7 @@ fn main() -> ExitCode {
     let done = match words[..] {
         // What the processes below a table are.
         ["ours", ref words @ ..] => run_words::<Ours>(words),
+        ["tail-client", protocol, threads, address] => tail::call(protocol, threads, address),
         ["peer-gob"] => codec::code(),
         ref words => tables(words),
     };
@@ -68,16 +71,18 @@ fn tables(words: &[&str]) -> Result<()> {
                 let (connections, depth) = next()?.split_once('x').ok_or(USAGE)?;
                 choice.narrowed.shapes.push((connections.parse()?, depth.parse()?));
             }
-            table @ ("calls" | "netrpc" | "gob" | "counts") => chosen.push(table),
+            table @ ("calls" | "idle" | "tail" | "netrpc" | "gob" | "counts") => chosen.push(table),
             _ => return Err(USAGE.into()),
         }
     }
     if chosen.is_empty() {
-        chosen = vec!["counts", "calls"];
+        chosen = vec!["counts", "calls", "idle", "tail"];
     }
     for table in chosen {
         match table {
             "calls" => calls::run(&effort, &choice)?,
+            "idle" => idle::run(&effort, &choice)?,
+            "tail" => tail::run(&effort)?,
             "netrpc" => netrpc::run(&effort)?,
             "gob" => gob::run(&effort)?,
             _ => match count {

@@ -10,7 +10,7 @@ use crate::peers;
 use crate::placement::Placement;
 use crate::process::Program;
 use crate::ratio::{Bound, Ratio};
-use crate::session::{Cost, Session, Side};
+use crate::session::{Cost, Load, Session, Side};
 
 const SHAPES: [Shape; 4] = [
     Shape { payload_len: 64, connections: 1, depth: 100 },
@@ -132,7 +132,7 @@ fn table(ours: &Program, go: &Program, placement: Placement, effort: &Effort) ->
     ];
     for pair in &mut pairs {
         for shape in SHAPES {
-            pair.slice(shape, effort.first_ms, effort.first_ms)?;
+            pair.slice(Load::Calls(shape), effort.first_ms, effort.first_ms)?;
         }
     }
     let (mut blocks, mut conditions) = (Vec::new(), Vec::new());
@@ -162,7 +162,7 @@ fn table(ours: &Program, go: &Program, placement: Placement, effort: &Effort) ->
 fn block_of(pairs: &mut [Session; 4], shape: Shape, effort: &Effort) -> Result<[Cost; 4]> {
     let mut costs = [None::<Cost>; 4];
     for place in (0..pairs.len()).chain((0..pairs.len()).rev()) {
-        let cost = pairs[place].slice(shape, effort.warm_up_ms, effort.call_slice_ms)?;
+        let cost = pairs[place].slice(Load::Calls(shape), effort.warm_up_ms, effort.call_slice_ms)?;
         costs[place] = Some(costs[place].map_or(cost, |first| first.and(cost)));
     }
     Ok(costs.map(|cost| cost.expect("every pair was measured")))

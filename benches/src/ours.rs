@@ -1,7 +1,9 @@
 //! Ferrywire itself as a peer: `ours PROTOCOL COMMAND`, in this program.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
+use ferrywire::protocol::Native;
 use ferrywire::{Client, Limits, Server, service};
 use peer_support::{Connection, Peer, Result};
 use serde_bytes::{ByteArray, ByteBuf};
@@ -14,7 +16,12 @@ pub trait Echo {
 
     /// Answers with its argument, which is as long as its type says: on the wire the same, but nobody allocates.
     async fn say_block(&self, payload: &[u8]) -> ByteArray<BLOCK_LEN>;
+
+    /// Answers after [`NAP`].
+    async fn nap(&self);
 }
+
+const NAP: Duration = Duration::from_millis(5);
 
 const BLOCK_LEN: usize = 64;
 /// The only limit that is not the default: all of the benchmark's connections come from one address.
@@ -31,6 +38,10 @@ impl Echo for Parrot {
         let block: [u8; BLOCK_LEN] = payload.try_into().expect("a block was sent");
         ByteArray::new(block)
     }
+
+    async fn nap(&self) {
+        tokio::time::sleep(NAP).await;
+    }
 }
 
 /// Which protocol is spoken, and what a payload is to the program.
@@ -43,6 +54,7 @@ pub struct Ours {
 #[derive(Clone, Copy, Debug)]
 enum Spoken {
     NetRpc,
+    Native,
 }
 
 impl Peer for Ours {
@@ -56,6 +68,7 @@ impl Peer for Ours {
         };
         match *name {
             "netrpc" => Ok(Self { protocol: Spoken::NetRpc, is_block }),
+            "native" => Ok(Self { protocol: Spoken::Native, is_block }),
             _ => Err(format!("no protocol of ours is called {name}").into()),
         }
     }
@@ -73,6 +86,7 @@ impl Peer for Ours {
     async fn connect(&self, address: SocketAddr) -> Result<Line> {
         let builder = match self.protocol {
             Spoken::NetRpc => Client::builder(),
+            Spoken::Native => Client::builder().protocol(Native),
         };
         let client = builder.connect(format!("tcp://{address}").as_str()).await?;
         Ok(Line { echo: EchoClient::new(client), is_block: self.is_block })
@@ -86,7 +100,7 @@ impl Peer for Ours {
 /// A connection.
 #[derive(Clone)]
 pub struct Line {
-    echo: EchoClient,
+    pub(crate) echo: EchoClient,
     is_block: bool,
 }
 

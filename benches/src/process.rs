@@ -27,6 +27,10 @@ impl Program {
         let variant = variant.iter().map(|word| (*word).to_owned()).collect();
         Ok(Self { path: std::env::current_exe()?, variant })
     }
+
+    pub fn is_this(&self) -> bool {
+        std::env::current_exe().is_ok_and(|this| this == self.path)
+    }
 }
 
 impl Display for Program {

@@ -1,5 +1,7 @@
 //! A client and the server that it calls, in their placement, and what a slice of their work costs.
 
+use std::fmt::{Display, Formatter};
+
 use peer_support::{Result, Shape};
 use serde::Serialize;
 
@@ -12,6 +14,15 @@ pub struct Session {
     /// Absent where the client has its server with it.
     server: Option<Process>,
     client: Process,
+}
+
+/// What the client is kept busy with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Load {
+    /// Calls in flight on connections that stay.
+    Calls(Shape),
+    /// Connecting, one call, and closing, one after the other.
+    Connecting,
 }
 
 /// What calls have cost.
@@ -79,17 +90,16 @@ impl Session {
         Ok(Self { server: Some(server), client })
     }
 
-    /// Calls for `slice_ms` milliseconds, after `warm_up_ms` that do not count.
-    pub fn slice(&mut self, shape: Shape, warm_up_ms: u64, slice_ms: u64) -> Result<Cost> {
-        let Shape { payload_len, connections, depth } = shape;
-        let order = |milliseconds: u64| format!("{payload_len} {connections} {depth} {milliseconds}");
+    /// What `load` costs for `slice_ms` milliseconds, after `warm_up_ms` that do not count.
+    pub fn slice(&mut self, load: Load, warm_up_ms: u64, slice_ms: u64) -> Result<Cost> {
+        let order = |milliseconds: u64| match load {
+            Load::Calls(Shape { payload_len, connections, depth }) => {
+                format!("{payload_len} {connections} {depth} {milliseconds}")
+            }
+            Load::Connecting => format!("connect {milliseconds}"),
+        };
         self.client.ask(&order(warm_up_ms))?;
         self.cost(&order(slice_ms))
-    }
-
-    /// Connects, calls once and closes, for so long.
-    pub fn connecting(&mut self, slice_ms: u64) -> Result<Cost> {
-        self.cost(&format!("connect {slice_ms}"))
     }
 
     /// Opens so many connections more, and says by how many bytes the server and the client have grown.
@@ -124,7 +134,7 @@ impl Session {
 }
 
 /// Bytes that a process holds.
-#[derive(Clone, Copy, Debug, Serialize)]
+#[derive(Clone, Copy, Debug, Default, Serialize)]
 pub struct Held {
     /// Handed out by its allocator, as it says itself.
     pub heap: u64,
@@ -141,8 +151,22 @@ impl Held {
         Ok(Self { heap, resident: kib.ok_or("the kernel does not say what a process holds")? * 1024 })
     }
 
+    pub fn and(self, other: Self) -> Self {
+        Self { heap: self.heap + other.heap, resident: self.resident + other.resident }
+    }
+
+    pub fn per(self, count: usize) -> Self {
+        Self { heap: self.heap / count as u64, resident: self.resident / count as u64 }
+    }
+
     fn since(self, before: Self) -> Self {
         let less = |after: u64, before: u64| after.saturating_sub(before);
         Self { heap: less(self.heap, before.heap), resident: less(self.resident, before.resident) }
+    }
+}
+
+impl Display for Held {
+    fn fmt(&self, f: &mut Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} ({})", self.heap, self.resident)
     }
 }

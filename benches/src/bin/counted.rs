@@ -1,17 +1,34 @@
-//! The codec with an allocator that counts: allocations and bytes per operation of gob, one line for each.
+//! What our side allocates: this program with an allocator that counts, so that nothing else pays for the counting.
 //!
-//! A program of its own, so that nothing else pays for the counting.
+//! `counted gob` prints allocations and bytes per operation of the codec; `counted ours ..` does what that command does, and
+//! says at the end what it has allocated in all.
 
 use std::alloc::System;
 
 use ferrywire_benches::codec::{OPERATIONS, Step, VALUES, Values};
-use peer_support::Result;
+use ferrywire_benches::ours::Ours;
+use peer_support::{Result, run_words};
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, Stats, StatsAlloc};
 
 #[global_allocator]
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
 fn main() -> Result<()> {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    match words[..] {
+        ["gob"] => gob(),
+        ["ours", ref words @ ..] => {
+            run_words::<Ours>(words)?;
+            let Stats { allocations, reallocations, bytes_allocated, .. } = ALLOCATOR.stats();
+            eprintln!("allocations: {}, bytes: {bytes_allocated}", allocations + reallocations);
+            Ok(())
+        }
+        _ => Err("usage: counted gob | counted ours PROTOCOL COMMAND".into()),
+    }
+}
+
+fn gob() -> Result<()> {
     const COUNT: u64 = 100;
     let mut values = Values::default();
     for (name, value) in VALUES {

@@ -1,9 +1,9 @@
 //! What is to be reached, and whether it was.
 
-use peer_support::Shape;
 use serde::Serialize;
 
 use super::measured::Measured;
+use super::table::short;
 use super::workload::{MANY, Workload};
 use crate::placement::Placement;
 use crate::ratio::{Bound, Ratio, Verdict};
@@ -67,6 +67,8 @@ pub struct Reached {
     pub goal: String,
     pub bound: Bound,
     pub found: Option<Ratio>,
+    /// What bare frames would reach here, where the goal is to be cheaper than somebody.
+    pub raw_would: Option<f64>,
     pub verdict: Option<Verdict>,
 }
 
@@ -77,17 +79,18 @@ pub fn reached(measured: &[Measured], ours: &str) -> Vec<Reached> {
 
 impl Goal {
     fn held_against(&self, measured: &[Measured], ours: &str) -> Reached {
-        let workload = |(payload_len, connections, depth)| Workload {
-            placement: self.placement,
-            shape: Shape { payload_len, connections, depth },
-        };
+        let workload = |load| Workload::of(self.placement, load);
         let here = workload(self.load);
         let pairs = |workload: Workload, over: &str, under: &str| {
             let found = measured.iter().find(|measured| measured.workload == workload);
             found.map(|measured| measured.pairs(over, under)).unwrap_or_default()
         };
+        let mut raw_would = None;
         let (what, pairs) = match self.compared {
-            Compared::Times(whom) => (format!("CPU of {whom} over ours"), pairs(here, whom, ours)),
+            Compared::Times(whom) => {
+                raw_would = Ratio::of(&pairs(here, whom, RAW)).map(|ratio| ratio.median);
+                (format!("CPU of {whom} over ours"), pairs(here, whom, ours))
+            }
             Compared::Beside(whom) => (format!("our CPU over that of {whom}"), pairs(here, ours, whom)),
             Compared::Growth => {
                 let one = workload((self.load.0, 1, self.load.2));
@@ -99,19 +102,23 @@ impl Goal {
         };
         let found = Ratio::of(&pairs);
         let verdict = found.map(|found| found.against(self.bound));
-        Reached { goal: format!("{}: {what}", here.title()), bound: self.bound, found, verdict }
+        Reached { goal: format!("{}: {what}", here.title()), bound: self.bound, found, raw_would, verdict }
     }
 }
 
 /// Prints them as a table.
 pub fn print(reached: &[Reached]) {
-    println!("## Goals\n\n| goal | bound | found | 95 % interval | |\n|---|--:|--:|--:|---|");
-    for Reached { goal, bound, found, verdict } in reached {
+    println!("## Goals\n\n| goal | bound | found | 95 % interval | raw would reach | |");
+    println!("|---|--:|--:|--:|--:|---|");
+    for Reached { goal, bound, found, raw_would, verdict } in reached {
+        let raw_would = raw_would.map(short).unwrap_or_default();
         match (found, verdict) {
             (Some(Ratio { median, low, high, .. }), Some(verdict)) => {
-                println!("| {goal} | {bound} | {median:.3} | {low:.3} – {high:.3} | {verdict} |");
+                println!(
+                    "| {goal} | {bound} | {median:.3} | {low:.3} – {high:.3} | {raw_would} | {verdict} |"
+                );
             }
-            _ => println!("| {goal} | {bound} | | | not measured |"),
+            _ => println!("| {goal} | {bound} | | | {raw_would} | not measured |"),
         }
     }
     println!();

@@ -46,7 +46,7 @@ impl Measured {
         };
         let mut takes_part: Vec<bool> =
             contenders.iter().map(|contender| contender.session.is_some()).collect();
-        let slice_ms = match workload.shape.connections {
+        let slice_ms = match workload.connections() {
             MANY.. => effort.call_slice_ms.max(SLICE_MIN_MS_OF_MANY),
             _ => effort.call_slice_ms,
         };
@@ -64,7 +64,7 @@ impl Measured {
             for place in there.chain(back.rev()) {
                 let session = contenders[place].session.as_mut().filter(|_| takes_part[place]);
                 let Some(session) = session else { continue };
-                match session.slice(workload.shape, warm_up_ms, slice_ms) {
+                match session.slice(workload.load, warm_up_ms, slice_ms) {
                     Ok(cost) => costs[place] = Some(costs[place].map_or(cost, |first| first.and(cost))),
                     Err(error) => {
                         takes_part[place] = false;

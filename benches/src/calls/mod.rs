@@ -79,7 +79,7 @@ pub fn run(effort: &Effort, choice: &Choice) -> Result<()> {
         println!("## Placement {}\n", placement.description());
         // Whoever holds ten thousand connections is started for that, and ended afterwards.
         for is_many in [false, true] {
-            let of_this_size = |workload: &&&Workload| (workload.shape.connections >= MANY) == is_many;
+            let of_this_size = |workload: &&&Workload| (workload.connections() >= MANY) == is_many;
             let may_come = |variant: &&Variant| !is_many || may_come_with_many(variant, choice);
             let mut contenders = Vec::new();
             for workload in here.iter().filter(of_this_size) {
@@ -140,6 +140,7 @@ fn draw(table: &Table) -> Result<()> {
         is_ours: row.name.starts_with("ferrywire"),
     };
     let rows: Vec<_> = table.rows.iter().map(bar).collect();
-    let svg = bars(&format!("A call: {}", table.title), "µs of CPU per call, client and server", &rows);
+    let svg =
+        bars(&format!("What a call costs: {}", table.title), "µs of CPU per call, client and server", &rows);
     Ok(fs::write(output_directory()?.join(format!("calls-{}.svg", table.slug)), svg)?)
 }

@@ -14,9 +14,6 @@ pub struct Table {
     pub title: String,
     pub slug: String,
     pub placement: Placement,
-    pub payload_len: usize,
-    pub connections: usize,
-    pub depth: usize,
     pub blocks_dropped: usize,
     pub rows: Vec<Row>,
     pub conditions: Vec<Conditions>,
@@ -67,9 +64,6 @@ impl Table {
             title: workload.title(),
             slug: workload.slug(),
             placement: workload.placement,
-            payload_len: workload.shape.payload_len,
-            connections: workload.shape.connections,
-            depth: workload.shape.depth,
             blocks_dropped: measured.counts.iter().filter(|counts| !**counts).count(),
             rows,
             conditions: measured.conditions.clone(),
@@ -80,7 +74,7 @@ impl Table {
 
     pub fn print(&self) {
         let kept = self.conditions.len() - self.blocks_dropped;
-        println!("### {}\n\n{kept} blocks, {} dropped.\n", self.title, self.blocks_dropped);
+        println!("### Placement {}\n\n{kept} blocks, {} dropped.\n", self.title, self.blocks_dropped);
         println!("| | µs CPU per call | server's | × ours | 95 % interval | calls/s | p50 µs | p99 µs |");
         println!("|---|--:|--:|--:|--:|--:|--:|--:|");
         for row in &self.rows {

@@ -4,12 +4,13 @@ use peer_support::Shape;
 use serde::Serialize;
 
 use crate::placement::Placement;
+use crate::session::Load;
 
-/// A shape in a placement.
+/// A load in a placement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Workload {
     pub placement: Placement,
-    pub shape: Shape,
+    pub load: Load,
 }
 
 /// What the command line says of workloads; what it does not mention is not narrowed.
@@ -27,16 +28,16 @@ const LARGE: usize = 64 * KIB;
 const HUGE: usize = 1024 * KIB;
 
 /// Bytes, connections, calls in flight on each.
-type Load = (usize, usize, usize);
+type Numbers = (usize, usize, usize);
 
-const QUICK_A: &[Load] =
+const QUICK_A: &[Numbers] =
     &[(SMALL, 1, 100), (SMALL, 1, 1), (SMALL, 100, 1), (SMALL, 1000, 1), (LARGE, 1, 1), (HUGE, 1, 1)];
-const QUICK_B: &[Load] = &[(SMALL, 1, 100), (SMALL, 1, 1), (SMALL, 100, 1)];
-const QUICK_C: &[Load] = &[(SMALL, 1, 100), (SMALL, 1, 1)];
-const ALSO_A: &[Load] = &[(KIB, 1, 100), (KIB, 1, 1)];
-const ALSO_B: &[Load] =
+const QUICK_B: &[Numbers] = &[(SMALL, 1, 100), (SMALL, 1, 1), (SMALL, 100, 1)];
+const QUICK_C: &[Numbers] = &[(SMALL, 1, 100), (SMALL, 1, 1)];
+const ALSO_A: &[Numbers] = &[(KIB, 1, 100), (KIB, 1, 1)];
+const ALSO_B: &[Numbers] =
     &[(SMALL, 1000, 1), (SMALL, MANY, 1), (KIB, 1, 100), (KIB, 1, 1), (LARGE, 1, 1), (HUGE, 1, 1)];
-const ALSO_C: &[Load] = &[(SMALL, 100, 1), (SMALL, 1000, 1), (KIB, 1, 100), (LARGE, 1, 1), (HUGE, 1, 1)];
+const ALSO_C: &[Numbers] = &[(SMALL, 100, 1), (SMALL, 1000, 1), (KIB, 1, 100), (LARGE, 1, 1), (HUGE, 1, 1)];
 
 /// So many connections are more than most machines let one process have, with both of their ends.
 pub const MANY: usize = 10_000;
@@ -53,12 +54,18 @@ impl Workload {
             let also = if is_quick { &[] } else { also };
             quick.iter().chain(also).map(move |load| Self::of(placement, *load))
         });
+        let usual = usual.chain([Self { placement: Placement::B, load: Load::Connecting }]);
         let Narrowed { placements, shapes, payload_lens } = narrowed;
-        let is_asked_for = |workload: &Self| {
-            let Self { placement, shape } = workload;
-            (placements.is_empty() || placements.contains(placement))
-                && (shapes.is_empty() || shapes.contains(&(shape.connections, shape.depth)))
-                && (payload_lens.is_empty() || payload_lens.contains(&shape.payload_len))
+        let is_asked_for = |Self { placement, load }: &Self| {
+            let is_here = placements.is_empty() || placements.contains(placement);
+            is_here
+                && match load {
+                    Load::Connecting => shapes.is_empty() && payload_lens.is_empty(),
+                    Load::Calls(shape) => {
+                        (shapes.is_empty() || shapes.contains(&(shape.connections, shape.depth)))
+                            && (payload_lens.is_empty() || payload_lens.contains(&shape.payload_len))
+                    }
+                }
         };
         let found: Vec<_> = usual.filter(is_asked_for).collect();
         if !found.is_empty() || shapes.is_empty() && payload_lens.is_empty() {
@@ -77,25 +84,46 @@ impl Workload {
         asked
     }
 
-    fn of(placement: Placement, (payload_len, connections, depth): Load) -> Self {
-        Self { placement, shape: Shape { payload_len, connections, depth } }
+    pub fn of(placement: Placement, (payload_len, connections, depth): Numbers) -> Self {
+        Self { placement, load: Load::Calls(Shape { payload_len, connections, depth }) }
+    }
+
+    /// Connections in use at once.
+    pub fn connections(self) -> usize {
+        match self.load {
+            Load::Calls(shape) => shape.connections,
+            Load::Connecting => 1,
+        }
     }
 
     /// Such as `a-64-1x100`: what files are called.
     pub fn slug(self) -> String {
-        let Shape { payload_len, connections, depth } = self.shape;
-        format!("{:?}-{payload_len}-{connections}x{depth}", self.placement).to_lowercase()
+        let load = match self.load {
+            Load::Calls(Shape { payload_len, connections, depth }) => {
+                format!("{payload_len}-{connections}x{depth}")
+            }
+            Load::Connecting => "connect".to_owned(),
+        };
+        format!("{:?}-{load}", self.placement).to_lowercase()
     }
 
-    /// Such as `placement A, 64 B, 1×100`.
+    /// Such as `A, 64 B, 1×100`.
     pub fn title(self) -> String {
-        let Shape { payload_len, connections, depth } = self.shape;
-        let payload = match payload_len {
-            len if len >= HUGE && len % HUGE == 0 => format!("{} MiB", len / HUGE),
-            len if len >= KIB && len % KIB == 0 => format!("{} KiB", len / KIB),
-            len => format!("{len} B"),
+        let load = match self.load {
+            Load::Calls(Shape { payload_len, connections, depth }) => {
+                format!("{}, {connections}×{depth}", bytes(payload_len))
+            }
+            Load::Connecting => "connect, one call, close".to_owned(),
         };
-        format!("placement {:?}, {payload}, {connections}×{depth}", self.placement)
+        format!("{:?}, {load}", self.placement)
+    }
+}
+
+fn bytes(len: usize) -> String {
+    match len {
+        _ if len >= HUGE && len.is_multiple_of(HUGE) => format!("{} MiB", len / HUGE),
+        _ if len >= KIB && len.is_multiple_of(KIB) => format!("{} KiB", len / KIB),
+        _ => format!("{len} B"),
     }
 }
 

@@ -127,7 +127,7 @@ pub fn run(choice: &Choice) -> Result<()> {
     let calls = count(&variants);
     println!("Allocations per operation of gob\n\n| value, operation | allocations | bytes |\n|---|--:|--:|");
     let mut gob = Vec::new();
-    for line in output_of(&mut Command::new(counted()?))?.lines() {
+    for line in output_of(Command::new(counted()?).arg("gob"))?.lines() {
         let (what, counts) = line.split_once(": ").ok_or("expected `WHAT: ALLOCATIONS BYTES`")?;
         let (allocations, bytes) = counts.split_once(' ').ok_or("expected two numbers")?;
         let (allocations, bytes) = (allocations.parse()?, bytes.parse()?);

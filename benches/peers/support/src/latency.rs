@@ -22,6 +22,12 @@ impl Latencies {
         self.0.append(&mut others.0);
     }
 
+    /// How many there are.
+    #[allow(clippy::len_without_is_empty, reason = "nobody asks")]
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
     /// What so many of a thousand do not exceed, in nanoseconds; 0 of none.
     pub fn per_mille(&mut self, share: usize) -> u32 {
         if self.0.is_empty() {
