@@ -74,6 +74,7 @@ pub mod service;
 mod slot;
 mod timer;
 pub mod transport;
+mod window;
 
 pub use client::{Call, Client, OneWay, Started, WithMetadata};
 pub use context::{Cancellation, Context};

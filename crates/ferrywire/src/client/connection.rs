@@ -55,8 +55,9 @@ pub(super) struct State<W, R> {
     pub(super) leader: Option<u64>,
     /// Why the connection is lost, found by a caller that read or sent; the task makes it known.
     pub(super) lost: Option<Error>,
-    /// Callers that wait for room.
+    /// Callers that wait for room, and how many calls there is room for.
     pub(super) line: Line,
+    pub(super) calls_max: usize,
     /// The connection's task, and whether it has been woken since it last looked.
     pub(super) task: Option<Waker>,
     pub(super) is_woken: bool,
@@ -134,6 +135,7 @@ impl<P: Protocol> Connection<P> {
             leader: None,
             lost: None,
             line: Line::default(),
+            calls_max: chosen.limits.calls_pending_max,
             task: None,
             is_woken: false,
             deadline: None,
@@ -183,7 +185,7 @@ impl<P: Protocol> Connection<P> {
     /// Whether one more call may be sent.
     #[inline]
     fn has_room(&self, state: &Locked<P>) -> bool {
-        state.pending.len() + state.line.promised() < self.limits.calls_pending_max
+        state.pending.len() + state.line.promised() < state.calls_max
             && state.out.len() < self.limits.outbound_len_max
     }
 

@@ -13,6 +13,7 @@ use crate::input::Input;
 use crate::limits::Limits;
 use crate::message::{Answered, Read, Said};
 use crate::protocol::{Protocol, ReadReplies, WriteRequests};
+use crate::window::Window;
 
 /// The receiving half of a stream, and what has come of a message.
 pub(super) struct Inbound<R> {
@@ -21,7 +22,8 @@ pub(super) struct Inbound<R> {
     input: Input,
     arrival: Arrival,
     unknown_replies: usize,
-    idle_words: usize,
+    /// What the server says that only keeps us busy.
+    idle_words: Window,
     /// Callers to be woken once the lock is free.
     callers: Vec<Waker>,
 }
@@ -38,7 +40,7 @@ impl<R: ReadReplies> Inbound<R> {
             input: Input::starting_with(first),
             arrival: Arrival::default(),
             unknown_replies: 0,
-            idle_words: 0,
+            idle_words: Window::default(),
             callers: Vec::new(),
         }
     }
@@ -111,7 +113,7 @@ struct Receiving<'i, R> {
     reader: &'i mut R,
     callers: &'i mut Vec<Waker>,
     unknown_replies: &'i mut usize,
-    idle_words: &'i mut usize,
+    idle_words: &'i mut Window,
     own: Option<u64>,
     is_own_here: &'i mut bool,
 }
@@ -157,12 +159,13 @@ impl<R: ReadReplies> Receiving<'_, R> {
                 Ok(Read::Message { message: Said::Word(word), used: taken }) => {
                     used += taken;
                     let at = state.out.len();
-                    if state.writer.hear(&mut state.out, word) {
-                        *self.idle_words += 1;
+                    let is_idle = state.writer.hear(&mut state.out, word);
+                    if let Some(calls_max) = state.writer.calls_max() {
+                        state.calls_max = connection.limits.calls_pending_max.min(calls_max);
                     }
                     state.given += (state.out.len() - at) as u64;
-                    if *self.idle_words > connection.limits.unknown_replies_max {
-                        let text = "the server says too much that is no reply".to_owned();
+                    if is_idle && self.idle_words.add().0 > connection.limits.pings_max {
+                        let text = "the server asks too often whether anybody is there".to_owned();
                         return (used, ended(Code::Unavailable, text, Phase::Wait));
                     }
                 }
@@ -185,6 +188,7 @@ impl<R: ReadReplies> Receiving<'_, R> {
                 Err(error) => {
                     let text = format!("the server's stream cannot be followed: {}", error.message());
                     let ended = connection.error(Code::Unavailable, text, Phase::Decode);
+                    let ended = if error.may_have_run() { ended } else { ended.not_executed() };
                     return (used, Err(ended.caused_by(error)));
                 }
             }

@@ -182,6 +182,12 @@ pub trait WriteRequests: Send + 'static {
     /// keeps us busy.
     fn hear(&mut self, out: &mut Vec<u8>, word: Self::Word) -> bool;
 
+    /// How many calls the server runs at once on this connection, where it has said so: what is sent beyond that
+    /// waits unread.
+    fn calls_max(&self) -> Option<usize> {
+        None
+    }
+
     /// Appends a question that a living server answers at once, on wires that have one; says whether it did.
     fn ping(&mut self, _out: &mut Vec<u8>) -> bool {
         false

@@ -1,10 +1,7 @@
 //! What a peer does that is legal but of no use, and when there has been enough of it.
 
-use std::time::Duration;
-
-use tokio::time::Instant;
-
 use crate::limits::Limits;
+use crate::window::Window;
 
 /// One peer's conduct on one connection.
 #[derive(Debug, Default)]
@@ -18,26 +15,6 @@ pub(crate) struct Conduct {
     completed: usize,
     /// The limit that was passed.
     passed: Option<&'static str>,
-}
-
-/// Counts within stretches of ten seconds.
-#[derive(Debug, Default)]
-struct Window {
-    began: Option<Instant>,
-    count: usize,
-}
-
-impl Window {
-    /// Counts one more; returns how many there were in this stretch, and whether a new one has begun.
-    fn add(&mut self) -> (usize, bool) {
-        let now = Instant::now();
-        let is_new = self.began.is_none_or(|began| now - began > Duration::from_secs(10));
-        if is_new {
-            (self.began, self.count) = (Some(now), 0);
-        }
-        self.count += 1;
-        (self.count, is_new)
-    }
 }
 
 impl Conduct {

@@ -6,6 +6,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::Poll;
+use std::time::Duration;
 
 use tokio::time::Instant;
 
@@ -87,6 +88,8 @@ struct Bank<P: Protocol> {
     out: Vec<u8>,
     /// Bytes that were taken out of `out` and are not sent.
     unsent: usize,
+    /// How long the bytes that are being read have waited for their turn.
+    waited: Duration,
 }
 
 impl<P: Protocol> Connection<P> {
@@ -109,8 +112,18 @@ impl<P: Protocol> Connection<P> {
             conduct: Conduct::default(),
             out,
             unsent: 0,
+            waited: Duration::ZERO,
         };
         Self { reader, bank, ended: false }
+    }
+
+    /// As [`receive`](Self::receive), for bytes that have waited here since they came: the callers' time has
+    /// gone on.
+    pub(crate) fn receive_late(&mut self, bytes: &[u8], waited: Duration) -> Received {
+        self.bank.waited = waited;
+        let received = self.receive(bytes);
+        self.bank.waited = Duration::ZERO;
+        received
     }
 
     /// Takes whole messages from the front of `bytes`, and starts what they ask for.
@@ -267,9 +280,15 @@ impl<P: Protocol> Bank<P> {
     #[inline]
     fn call(&mut self, ask: Ask<'_, P::Tag>) {
         let refused = match self.admit(&ask) {
+            Ok(_) if !self.waited.is_zero() && ask.timeout.is_some_and(|timeout| timeout <= self.waited) => {
+                self.shared.hits.note("handler_timeout");
+                let text = "the deadline passed before the method was begun";
+                Error::new(Code::DeadlineExceeded, text).not_executed()
+            }
             Ok(route) => match ask.body {
                 Ok(body) => {
-                    let timeout = self.shared.limits.granted(ask.timeout);
+                    let timeout =
+                        self.shared.limits.granted(ask.timeout.map(|timeout| timeout - self.waited));
                     self.last_tag = Some(ask.tag.clone());
                     let request = Request { method: route.method, body, timeout, metadata: ask.metadata };
                     return self.run(route, ask.tag, request);

@@ -71,6 +71,8 @@ enum End {
 #[derive(Debug, Default)]
 struct Watch {
     arrival: Arrival,
+    /// Since when requests wait that have come and could not be taken.
+    waiting: Option<Instant>,
     /// Since when the peer has taken nothing of what is to be sent.
     stalled: Option<Instant>,
     /// Since when more replies wait than may, and how many bytes the peer had taken by then.
@@ -154,8 +156,9 @@ impl<P: Protocol> Driver<P> {
         let mut received = Received { used: 0, stop: Stop::NeedsBytes };
         // What had to wait for room. The beginning of a message is not looked at again without its rest.
         if !self.input.tail().is_empty() && !self.watch.arrival.is_partial() && connection.wants_bytes() {
+            let waited = self.watch.waiting.map_or(Duration::ZERO, |since| since.elapsed());
             self.input.retry(|bytes| {
-                received = connection.receive(bytes);
+                received = connection.receive_late(bytes, waited);
                 received.used
             });
             self.watch.note_arrival(received, self.input.tail().len());
@@ -340,8 +343,15 @@ impl Watch {
     /// Keeps in mind when a message began to arrive and how much of it has.
     fn note_arrival(&mut self, received: Received, left: usize) {
         match received.stop {
-            Stop::NeedsBytes => self.arrival.note(received.used, left),
-            Stop::Busy | Stop::Share | Stop::Ended => self.arrival.reset(),
+            Stop::NeedsBytes => {
+                self.waiting = None;
+                self.arrival.note(received.used, left);
+            }
+            Stop::Busy => {
+                self.arrival.reset();
+                self.waiting.get_or_insert_with(Instant::now);
+            }
+            Stop::Share | Stop::Ended => self.arrival.reset(),
         }
     }
 

@@ -19,7 +19,7 @@ use super::router::Route;
 use crate::ambient::Ambient;
 use crate::body::{Body, Sink, Written};
 use crate::codec::{Format, Types};
-use crate::error::Result;
+use crate::error::{Code, Error, Result};
 use crate::metadata::Metadata;
 use crate::service::{CallSlot, Request};
 
@@ -130,6 +130,10 @@ pub(crate) fn spawn(job: Job) -> AbortHandle {
             }
             let mut sink = Sink::new(format, &mut body);
             let began = std::time::Instant::now();
+            if is_new && Instant::now() >= deadline {
+                let text = "the deadline passed before the method was begun";
+                return Poll::Ready(Err(Error::new(Code::DeadlineExceeded, text).not_executed()));
+            }
             let polled = guarded(&mut *slot, Ambient::Until(deadline), |slot| {
                 if std::mem::replace(&mut is_new, false) {
                     slot.start(request.lend(), cx, &mut sink)

@@ -168,6 +168,10 @@ impl WriteRequests for RequestWriter {
         is_idle
     }
 
+    fn calls_max(&self) -> Option<usize> {
+        self.hello.as_ref().map(|hello| (hello.calls_max as usize).max(1))
+    }
+
     fn ping(&mut self, out: &mut Vec<u8>) -> bool {
         self.put.frame(out, kind::PING, 0, 0, b"");
         true
