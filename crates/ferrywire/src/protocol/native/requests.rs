@@ -69,7 +69,10 @@ impl Requests {
             None => Wanted::Numbered(header.method),
             Some((name, fingerprint)) => Wanted::Named { name, fingerprint },
         };
-        let body = parts.format().map(|format| Body { format, bytes: body, types: None });
+        let body = match parts.format() {
+            Ok(format) => Ok(Body { format, bytes: body, types: None }),
+            Err(error) => Err(error.not_executed()),
+        };
         let tag = Tag { id: header.id, is_one_way: header.has(flag::ONE_WAY) };
         Ok(Ask { tag, method, body, timeout: parts.timeout.or(self.timeout), metadata: parts.metadata })
     }
