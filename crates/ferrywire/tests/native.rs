@@ -10,5 +10,9 @@ mod desk;
 mod frames;
 #[path = "native/python.rs"]
 mod python;
+#[path = "native/recorded.rs"]
+mod recorded;
 #[path = "native/truths.rs"]
 mod truths;
+#[path = "native/to_server.rs"]
+mod to_server;
