@@ -13,10 +13,10 @@ mod write;
 
 /// JSON.
 ///
-/// Bytes (`serde_bytes`, `bytes::Bytes`) are a string of standard base64 with padding, as Go writes a
-/// `[]byte`; lists of numbers and `null` are read as bytes too, and such strings where a list of numbers is
-/// expected. A float that is not finite is an error, for JSON has no word for it. `Some(None)` arrives as
-/// `None`.
+/// Bytes (`serde_bytes`, `bytes::Bytes`) are a string of standard base64 with padding, as Go writes a `[]byte`; they
+/// are read from a list of numbers too, and a list of numbers from such a string. `null`, which is what Go writes for
+/// nil, is read as no bytes, an empty list or an empty map. A float that is not finite is an error, for JSON has no
+/// word for it. `Some(None)` arrives as `None`.
 #[derive(Clone, Copy, Debug)]
 pub struct Json;
 

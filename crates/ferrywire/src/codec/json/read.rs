@@ -6,7 +6,7 @@ use std::fmt;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use serde::de::value::SeqDeserializer;
+use serde::de::value::{MapDeserializer, SeqDeserializer};
 use serde::de::{self, DeserializeSeed, Deserializer, Error as _, Visitor};
 
 use super::Depth;
@@ -64,7 +64,6 @@ impl<'de, D: Deserializer<'de>> Deserializer<'de> for Bounded<'_, D> {
         deserialize_newtype_struct(name: &'static str);
         deserialize_tuple(len: usize);
         deserialize_tuple_struct(name: &'static str, len: usize);
-        deserialize_map();
         deserialize_struct(name: &'static str, fields: &'static [&'static str]);
         deserialize_enum(name: &'static str, variants: &'static [&'static str]);
         deserialize_identifier();
@@ -72,12 +71,17 @@ impl<'de, D: Deserializer<'de>> Deserializer<'de> for Bounded<'_, D> {
     }
 
     fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, D::Error> {
-        let visitor = self.before(Base64 { visitor, into: Into::Numbers });
+        let visitor = self.before(FromGo { visitor, wanted: Wanted::List });
+        self.inner.deserialize_any(visitor)
+    }
+
+    fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, D::Error> {
+        let visitor = self.before(FromGo { visitor, wanted: Wanted::Map });
         self.inner.deserialize_any(visitor)
     }
 
     fn deserialize_bytes<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, D::Error> {
-        let visitor = self.before(Base64 { visitor, into: Into::Bytes });
+        let visitor = self.before(FromGo { visitor, wanted: Wanted::Bytes });
         self.inner.deserialize_any(visitor)
     }
 
@@ -248,19 +252,20 @@ impl<'de, A: de::VariantAccess<'de>> de::VariantAccess<'de> for Bounded<'_, A> {
     }
 }
 
-/// What base64 is turned into.
-enum Into {
+/// What a receiver asked for.
+enum Wanted {
     Bytes,
-    Numbers,
+    List,
+    Map,
 }
 
-/// Takes a string for base64.
-struct Base64<V> {
+/// Takes what Go writes for such: base64 for a `[]byte`, `null` for what is nil.
+struct FromGo<V> {
     visitor: V,
-    into: Into,
+    wanted: Wanted,
 }
 
-impl<'de, V: Visitor<'de>> Visitor<'de> for Base64<V> {
+impl<'de, V: Visitor<'de>> Visitor<'de> for FromGo<V> {
     type Value = V::Value;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -268,27 +273,32 @@ impl<'de, V: Visitor<'de>> Visitor<'de> for Base64<V> {
     }
 
     fn visit_str<E: de::Error>(self, text: &str) -> Result<V::Value, E> {
-        let bytes =
-            STANDARD.decode(text).map_err(|error| E::custom(format!("no standard base64: {error}")))?;
-        match self.into {
-            Into::Bytes => self.visitor.visit_byte_buf(bytes),
-            Into::Numbers => {
+        match (self.wanted, STANDARD.decode(text)) {
+            (Wanted::Bytes, Ok(bytes)) => self.visitor.visit_byte_buf(bytes),
+            (Wanted::Bytes, Err(error)) => Err(E::custom(format!("no standard base64: {error}"))),
+            (Wanted::List, Ok(bytes)) => {
                 let mut numbers = SeqDeserializer::new(bytes.into_iter());
                 let value = self.visitor.visit_seq(&mut numbers)?;
                 numbers.end()?;
                 Ok(value)
             }
+            (Wanted::List, Err(_)) | (Wanted::Map, _) => self.visitor.visit_str(text),
         }
     }
 
     fn visit_unit<E: de::Error>(self) -> Result<V::Value, E> {
-        match self.into {
-            Into::Bytes => self.visitor.visit_borrowed_bytes(&[]),
-            Into::Numbers => self.visitor.visit_unit(),
+        match self.wanted {
+            Wanted::Bytes => self.visitor.visit_borrowed_bytes(&[]),
+            Wanted::List => self.visitor.visit_seq(SeqDeserializer::new(std::iter::empty::<()>())),
+            Wanted::Map => self.visitor.visit_map(MapDeserializer::new(std::iter::empty::<((), ())>())),
         }
     }
 
     fn visit_seq<A: de::SeqAccess<'de>>(self, elements: A) -> Result<V::Value, A::Error> {
         self.visitor.visit_seq(elements)
+    }
+
+    fn visit_map<A: de::MapAccess<'de>>(self, entries: A) -> Result<V::Value, A::Error> {
+        self.visitor.visit_map(entries)
     }
 }
