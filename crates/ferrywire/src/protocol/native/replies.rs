@@ -45,6 +45,11 @@ impl WriteReplies for ReplyWriter {
         if tag.is_one_way {
             return out.truncate(at);
         }
+        let len = out.len() - body_at;
+        if len > self.body_len_max {
+            out.truncate(at);
+            return self.refuse(out, tag, b"", &too_long("a reply", len, self.body_len_max));
+        }
         if written.preamble.is_some() || written.metadata.is_some() {
             put_before_body(out, at, body_at, written);
         }
@@ -57,7 +62,15 @@ impl WriteReplies for ReplyWriter {
         }
         let flags = if error.may_have_run() { kind::ERROR } else { kind::ERROR | flag::NOT_EXECUTED };
         let at = self.put.begin(out, flags, error.code() as u16, tag.id);
-        let text = error.message_bytes();
+        let (text, instead);
+        match error.message_bytes() {
+            // A caller that reads next to nothing still reads why.
+            long if long.len() > self.body_len_max.max(1024) => {
+                instead = too_long("an error text", long.len(), self.body_len_max);
+                text = instead.message_bytes();
+            }
+            fits => text = fits,
+        }
         out.extend_from_slice(&(text.len() as u32).to_le_bytes());
         out.extend_from_slice(text);
         // Without its details an error still says what happened; a frame that is too long says nothing.
@@ -83,6 +96,12 @@ impl WriteReplies for ReplyWriter {
         let last = last.map_or(0, |tag| tag.id);
         self.put.farewell(out, code, last, text);
     }
+}
+
+#[cold]
+fn too_long(what: &str, len: usize, limit: usize) -> Error {
+    let text = format!("{what} of {len} bytes is longer than the {limit} that its caller reads");
+    Error::new(Code::ResourceExhausted, text)
 }
 
 /// Puts what belongs in front of a body there; few replies have such.
