@@ -16,3 +16,5 @@ mod recorded;
 mod truths;
 #[path = "native/to_server.rs"]
 mod to_server;
+#[path = "native/to_client.rs"]
+mod to_client;

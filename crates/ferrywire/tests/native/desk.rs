@@ -23,6 +23,9 @@ pub(crate) trait Desk {
     /// An error with so many bytes of details.
     async fn explain(&self, len: u64) -> Result<i64>;
 
+    /// An error with a text of so many bytes.
+    async fn moan(&self, len: u64) -> Result<i64>;
+
     /// How many entries came beside the argument; each goes back beside the reply, as `re-` and its name.
     async fn echo(&self, context: &Context) -> u64;
 
@@ -65,6 +68,10 @@ impl Desk for Clerk {
 
     async fn explain(&self, len: u64) -> Result<i64> {
         Err(Error::new(Code::FailedPrecondition, "because").with_details(vec![7; len as usize]))
+    }
+
+    async fn moan(&self, len: u64) -> Result<i64> {
+        Err(Error::new(Code::Aborted, "o".repeat(len as usize)))
     }
 
     async fn echo(&self, context: &Context) -> u64 {

@@ -214,7 +214,7 @@ async fn what_is_wrong_with_a_call_alone_fails_it_alone() {
         id
     };
 
-    for number in [15 + 8, 9999, u16::MAX] {
+    for number in [office.handle.calls().len() as u16, 9999, u16::MAX] {
         let id = next();
         wire.put(&Frame::new(kind::REQUEST, number, id, [42])).await;
         is_refused(&wire.next().await, id, 12);
