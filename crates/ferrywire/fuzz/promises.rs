@@ -99,6 +99,7 @@ fn requests(bytes: &[u8], cuts: &[usize]) -> (Vec<String>, Verdict) {
                     format!("{} {:?} {body:?}", ask.tag, ask.method)
                 }
                 Asked::Cancel { target, reply_to } => format!("cancel {target} {reply_to:?}"),
+                Asked::Withdrawn(_) => unreachable!("a gob request comes as a whole"),
                 Asked::Word(word) => match word {},
             });
             Ok(used)

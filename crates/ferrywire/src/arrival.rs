@@ -11,6 +11,8 @@ use crate::timer;
 #[derive(Debug, Default)]
 pub(crate) struct Arrival {
     partial: Option<Partial>,
+    /// The oldest of the bodies that come in pieces.
+    body: Option<Piecemeal>,
 }
 
 #[derive(Debug)]
@@ -19,15 +21,45 @@ struct Partial {
     came: usize,
 }
 
+/// A body that comes in pieces. Others may come between them: all that comes is to its credit.
+#[derive(Debug)]
+struct Piecemeal {
+    number: u64,
+    since: Instant,
+    /// How many bytes of such bodies had come by then, and by now.
+    before: u64,
+    came: u64,
+}
+
 impl Arrival {
     /// Whether the beginning of a message waits for its rest.
     pub(crate) fn is_partial(&self) -> bool {
         self.partial.is_some()
     }
 
+    /// Whether anything does: the beginning of a message, or a body of which some has come.
+    pub(crate) fn is_under_way(&self) -> bool {
+        self.partial.is_some() || self.body.is_some()
+    }
+
     /// Nothing waits.
     pub(crate) fn reset(&mut self) {
-        self.partial = None;
+        (self.partial, self.body) = (None, None);
+    }
+
+    /// After a read: the number of the oldest body that comes in pieces, if there is one, and how many bytes of
+    /// such bodies have come.
+    ///
+    /// The clock is read when another body becomes the oldest.
+    pub(crate) fn note_bodies(&mut self, oldest: Option<(u64, u64)>) {
+        match (&mut self.body, oldest) {
+            (None, None) => {}
+            (Some(_), None) => self.body = None,
+            (Some(body), Some((number, came))) if body.number == number => body.came = came,
+            (_, Some((number, came))) => {
+                self.body = Some(Piecemeal { number, since: Instant::now(), before: came, came });
+            }
+        }
     }
 
     /// After a read: `used` bytes were done with, `left` are the beginning of a message.
@@ -43,9 +75,13 @@ impl Arrival {
 
     /// When the message has to be whole: the more of it has come, the later.
     pub(crate) fn deadline(&self, limits: &Limits) -> Option<Instant> {
-        let partial = self.partial.as_ref()?;
-        let by_length = partial.came as f64 / limits.frame_rate_min.max(1) as f64;
-        Some(timer::later(partial.since, limits.frame_timeout) + Duration::from_secs_f64(by_length))
+        let partial = self.partial.as_ref().map(|partial| (partial.since, partial.came as u64));
+        let body = self.body.as_ref().map(|body| (body.since, body.came.saturating_sub(body.before)));
+        let deadline = |(since, came): (Instant, u64)| {
+            let by_length = came as f64 / limits.frame_rate_min.max(1) as f64;
+            timer::later(since, limits.frame_timeout) + Duration::from_secs_f64(by_length)
+        };
+        partial.into_iter().chain(body).map(deadline).min()
     }
 }
 
@@ -65,6 +101,23 @@ mod tests {
 
         assert_eq!(arrival.deadline(&limits), Some(began + Duration::from_secs(11)));
         arrival.note(64 * 1024, 0);
+        assert_eq!(arrival.deadline(&limits), None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_in_pieces_has_its_time_while_others_come_between_them() {
+        let limits = Limits::default();
+        let mut arrival = Arrival::default();
+        let began = Instant::now();
+
+        arrival.note_bodies(Some((7, 1000)));
+        tokio::time::advance(Duration::from_secs(3)).await;
+        arrival.note_bodies(Some((7, 1000 + 64 * 1024)));
+
+        assert_eq!(arrival.deadline(&limits), Some(began + Duration::from_secs(11)));
+        arrival.note_bodies(Some((8, 1000 + 64 * 1024)));
+        assert_eq!(arrival.deadline(&limits), Some(began + Duration::from_secs(13)));
+        arrival.note_bodies(None);
         assert_eq!(arrival.deadline(&limits), None);
     }
 }

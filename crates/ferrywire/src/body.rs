@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use crate::codec::{Format, Preamble, Shape, Types};
+pub use crate::codec::shared::{SPLICE_LEN_MIN, Splice};
+use crate::codec::{Format, Preamble, Shape, Types, shared};
 use crate::error::Result;
 use crate::metadata::Metadata;
 
@@ -17,6 +19,9 @@ pub struct Body<'b> {
     pub bytes: &'b [u8],
     /// The type definitions that the peer has sent, for codecs that have such.
     pub types: Option<&'b Arc<Types>>,
+    /// The storage that all of the bytes lie in, if that can be shared: values may then be parts of it, without
+    /// a copy.
+    pub shared: Option<&'b Bytes>,
 }
 
 impl<'b> Body<'b> {
@@ -27,7 +32,25 @@ impl<'b> Body<'b> {
     /// See [`Codec::decode`](crate::codec::Codec::decode).
     #[inline]
     pub fn decode<T: Deserialize<'b>>(&self) -> Result<T> {
-        self.format.decode(self.bytes, self.types)
+        match self.shared {
+            None => self.format.decode(self.bytes, self.types),
+            Some(storage) => self.decode_shared(storage),
+        }
+    }
+
+    #[cold]
+    fn decode_shared<T: Deserialize<'b>>(&self, storage: &Bytes) -> Result<T> {
+        shared::decode(self.format, self.bytes, self.types, storage)
+    }
+}
+
+impl Body<'_> {
+    /// The bytes, in a storage of their own if they are only lent.
+    pub fn to_shared(&self) -> Bytes {
+        match self.shared {
+            Some(shared) => shared.slice_ref(self.bytes),
+            None => Bytes::copy_from_slice(self.bytes),
+        }
     }
 }
 
@@ -40,6 +63,8 @@ pub struct Sink<'s> {
     pub out: &'s mut Vec<u8>,
     /// What must go along with what was written.
     pub written: Written,
+    /// Whether long byte strings may be left out of the buffer and stand in [`Written::splices`].
+    pub may_splice: bool,
 }
 
 /// What must go along with a body.
@@ -49,12 +74,31 @@ pub struct Written {
     pub preamble: Option<&'static Preamble>,
     /// What travels beside the body.
     pub metadata: Option<Box<Metadata>>,
+    /// What belongs between the bytes of the buffer, in the order of its places.
+    #[allow(clippy::box_collection, reason = "few bodies have any, and all pay for the place")]
+    pub splices: Option<Box<Vec<Splice>>>,
+}
+
+impl Written {
+    /// How many bytes are left out of the buffer.
+    #[inline]
+    pub fn spliced_len(&self) -> usize {
+        match &self.splices {
+            None => 0,
+            Some(splices) => splices.iter().map(|splice| splice.bytes.len()).sum(),
+        }
+    }
 }
 
 impl<'s> Sink<'s> {
     /// A place behind what `out` holds.
     pub fn new(format: Format, out: &'s mut Vec<u8>) -> Self {
-        Self { format, out, written: Written::default() }
+        Self { format, out, written: Written::default(), may_splice: false }
+    }
+
+    /// A place behind what `out` holds, from which long byte strings may be left out.
+    pub fn splicing(format: Format, out: &'s mut Vec<u8>) -> Self {
+        Self { may_splice: true, ..Self::new(format, out) }
     }
 
     /// Appends `value`.
@@ -64,7 +108,8 @@ impl<'s> Sink<'s> {
     /// See [`Codec::encode`](crate::codec::Codec::encode); the buffer is then as it was.
     #[inline]
     pub fn put<T: Serialize + ?Sized>(&mut self, value: &T, shape: &Shape) -> Result<()> {
-        self.written.preamble = self.format.encode(value, shape, self.out)?;
+        let splices = self.may_splice.then_some(&mut self.written.splices);
+        self.written.preamble = shared::encode(self.format, value, shape, self.out, splices)?;
         Ok(())
     }
 }

@@ -4,11 +4,13 @@
 //! come is copied to the connection's own tail.
 
 use std::cell::Cell;
+use std::future::Future;
 use std::io;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
 
-use tokio::io::{AsyncRead, ReadBuf};
+use bytes::BufMut;
+use tokio::io::{AsyncRead, AsyncReadExt, ReadBuf};
 
 /// What a thread lends for one read. Larger than what usually comes, so that a read is short, which tells
 /// the runtime without another system call that nothing is left.
@@ -25,12 +27,17 @@ const TAIL_KEPT_LEN: usize = 4 * 1024;
 #[derive(Debug, Default)]
 pub(crate) struct Input {
     tail: Vec<u8>,
+    /// The beginning of another large body is expected, which is then read where it belongs.
+    expects_large: bool,
 }
+
+/// What is read where a large body is expected: what precedes it, and little of it that would be copied.
+const LITTLE_LEN: usize = 1024;
 
 impl Input {
     /// Begins with bytes that were read before.
     pub(crate) fn starting_with(bytes: Vec<u8>) -> Self {
-        Self { tail: bytes }
+        Self { tail: bytes, expects_large: false }
     }
 
     /// The bytes that are not done with.
@@ -57,10 +64,16 @@ impl Input {
         let ahead = if self.tail.len() <= SCRATCH_LEN / 4 { self.tail.len() } else { 0 };
         let (front, back) = scratch.split_at_mut(ahead);
         front.copy_from_slice(self.tail.get(..ahead).unwrap_or_default());
+        let back = match back.get_mut(..LITTLE_LEN) {
+            Some(little) if self.expects_large => little,
+            _ => back,
+        };
         let mut room = ReadBuf::new(back);
         let read = Pin::new(reader).poll_read(cx, &mut room);
         let came = room.filled().len();
         if came > 0 {
+            // A little that is all of it was enough; otherwise whatever comes next decides.
+            self.expects_large &= came < LITTLE_LEN;
             let bytes = scratch.get(..ahead + came).unwrap_or_default();
             if ahead == self.tail.len() {
                 let used = take(bytes);
@@ -72,6 +85,28 @@ impl Input {
         }
         SCRATCH.set(Some(scratch));
         ready!(read)?;
+        Poll::Ready(Ok(came))
+    }
+
+    /// Reads once, straight behind what `buffer` holds, which grows to `until` bytes at most. What came behind
+    /// these, `slack` bytes at most, joins the bytes that are not done with. Returns how many bytes came in all.
+    ///
+    /// Only while there are no such bytes: they would have come before.
+    pub(crate) fn poll_land(
+        &mut self,
+        cx: &mut Context<'_>,
+        reader: &mut (dyn AsyncRead + Send + Unpin),
+        buffer: &mut Vec<u8>,
+        until: usize,
+        slack: usize,
+    ) -> Poll<io::Result<usize>> {
+        let room = buffer.capacity() - buffer.len();
+        let wanted = (until + slack).saturating_sub(buffer.len());
+        let mut place = (&mut *buffer).limit(wanted.min(room));
+        let came = ready!(pin!(reader.read_buf(&mut place)).poll(cx))?;
+        self.tail.extend_from_slice(buffer.get(until..).unwrap_or_default());
+        buffer.truncate(until);
+        self.expects_large = true;
         Poll::Ready(Ok(came))
     }
 
@@ -119,5 +154,19 @@ mod tests {
         assert_eq!(came.await.unwrap(), 2);
         assert_eq!(seen, [b"1ab".to_vec()]);
         assert_eq!(input.tail(), b"b");
+    }
+
+    #[tokio::test]
+    async fn a_large_body_lands_where_it_belongs_and_what_follows_it_does_not() {
+        let mut reader = &b"body|next"[..];
+        let (mut input, mut buffer) = (Input::default(), Vec::with_capacity(20));
+        buffer.extend_from_slice(b"the ");
+
+        let came = std::future::poll_fn(|cx| input.poll_land(cx, &mut reader, &mut buffer, 8, 3)).await;
+
+        assert_eq!(came.unwrap(), 7);
+        assert_eq!(buffer, b"the body");
+        assert_eq!(input.tail(), b"|ne");
+        assert_eq!(reader, b"xt");
     }
 }

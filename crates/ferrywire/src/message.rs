@@ -39,6 +39,8 @@ pub enum Asked<'b, Tag, Word> {
         /// Whom to answer that the message arrived, on wires that want an answer.
         reply_to: Option<Tag>,
     },
+    /// Do not run what had begun to arrive: the rest of it does not come.
+    Withdrawn(Tag),
     /// Something about the connection, for the protocol's own writer.
     Word(Word),
 }

@@ -8,6 +8,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll, ready};
 
+use bytes::Bytes;
+
 use crate::body::{Body, Sink};
 use crate::codec::{Format, Types};
 use crate::context::Context;
@@ -51,6 +53,8 @@ pub struct Kit<D> {
     pub context: Context,
     format: Format,
     bytes: Vec<u8>,
+    /// The argument, where it came in a storage that can be shared; nothing is in `bytes` then.
+    shared: Option<Bytes>,
     types: Option<Arc<Types>>,
 }
 
@@ -58,7 +62,9 @@ impl<D> Kit<D> {
     /// The encoded argument.
     #[inline]
     pub fn body(&self) -> Body<'_> {
-        Body { format: self.format, bytes: &self.bytes, types: self.types.as_ref() }
+        let shared = self.shared.as_ref();
+        let bytes = shared.map_or(&self.bytes[..], |shared| shared);
+        Body { format: self.format, bytes, types: self.types.as_ref(), shared }
     }
 }
 
@@ -118,6 +124,7 @@ where
                 context: Context::new(self.peer.clone()),
                 format: request.body.format,
                 bytes: Vec::new(),
+                shared: None,
                 types: None,
             }),
         };
@@ -125,7 +132,10 @@ where
         kit.context.begin(request.timeout, request.metadata);
         kit.format = request.body.format;
         kit.bytes.clear();
-        kit.bytes.extend_from_slice(request.body.bytes);
+        match request.body.shared {
+            None => kit.bytes.extend_from_slice(request.body.bytes),
+            Some(_) => kit.shared = Some(request.body.to_shared()),
+        }
         // The definitions rarely change: the same handle is kept from call to call.
         match (&kit.types, request.body.types) {
             (Some(kept), Some(types)) if Arc::ptr_eq(kept, types) => {}
@@ -148,6 +158,9 @@ where
         }
         if kit.bytes.capacity() > BUFFER_KEPT_MAX {
             kit.bytes = Vec::new();
+        }
+        if kit.shared.is_some() {
+            kit.shared = None;
         }
         self.kit = Some(kit);
         Poll::Ready(D::encode(reply, sink))

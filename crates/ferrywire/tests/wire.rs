@@ -157,6 +157,7 @@ fn requests(bytes: &[u8], parts: impl IntoIterator<Item = usize>) -> Vec<String>
             asked.push(format!("cancel {target} {reply_to:?}"));
             Some(used)
         }
+        Read::Message { message: Asked::Withdrawn(id), .. } => panic!("{id} was withdrawn half-way"),
         Read::More { used } => (used > 0).then_some(used),
         Read::End => panic!("an end was not recorded"),
     });

@@ -20,8 +20,8 @@ use super::link::{Link, Outgoing, Room, Sent, Settle};
 use super::pending::{Pending, Polled, Span, Until};
 use super::room::Line;
 use super::speak::Chosen;
-use crate::body::{Body, Sink};
-use crate::codec::{Format, Preamble};
+use crate::body::{Body, Sink, Written};
+use crate::codec::Format;
 use crate::error::{Code, Error, Phase, Result};
 use crate::limits::Limits;
 use crate::output::{self, Output};
@@ -187,6 +187,7 @@ impl<P: Protocol> Connection<P> {
     fn has_room(&self, state: &Locked<P>) -> bool {
         state.pending.len() + state.line.promised() < state.calls_max
             && state.out.len() < self.limits.outbound_len_max
+            && state.writer.unsent().len < self.limits.bytes_in_flight_max
     }
 
     /// Wakes whoever is the first to wait for room, if there is some.
@@ -201,8 +202,8 @@ impl<P: Protocol> Connection<P> {
         &self,
         outgoing: &Outgoing<'_>,
         is_promised: bool,
-        body: &[u8],
-        preamble: Option<&'static Preamble>,
+        body: &mut Vec<u8>,
+        written: &mut Written,
         cx: &mut Context<'_>,
     ) -> Result<Sent> {
         let mut guard = self.state();
@@ -228,7 +229,7 @@ impl<P: Protocol> Connection<P> {
         let start = state.given;
         let at = state.out.len();
         output::lend(&mut state.out);
-        state.writer.request(&mut state.out, id, &outgoing.head, preamble, body);
+        state.writer.request(&mut state.out, id, &outgoing.head, written, body);
         state.given += (state.out.len() - at) as u64;
         if !outgoing.head.is_one_way {
             let span = Span { start, end: state.given };
@@ -268,7 +269,7 @@ impl<P: Protocol> Connection<P> {
             state.wake_task();
             return Ok(());
         };
-        outbound.output.take(&mut state.out);
+        state.take_in_hand(&mut outbound);
         let mut inbound = state.inbound.take();
         // Without it the connection's task is reading at this moment, on another thread.
         let leads = inbound.is_some();
@@ -308,7 +309,10 @@ impl<P: Protocol> Connection<P> {
             self.shut();
             state.lost = Some(self.broken(cause, Phase::Write));
         }
-        let is_done = outbound.output.is_done() && state.out.is_empty() && state.lost.is_none();
+        let is_done = outbound.output.is_done()
+            && state.out.is_empty()
+            && state.lost.is_none()
+            && !state.writer.unsent().can_go_on;
         if is_done {
             outbound.output.rest();
         }
@@ -366,6 +370,21 @@ pub(super) type Guard<'g, P> = MutexGuard<'g, Locked<P>>;
 /// What the lock protects.
 pub(super) type Locked<P> = State<<P as Protocol>::WriteRequests, <P as Protocol>::ReadReplies>;
 
+/// So much of large bodies is handed out at a time: what is small waits for it.
+const PIECES_LEN: usize = 256 * 1024;
+
+impl<W: WriteRequests, R> State<W, R> {
+    /// Takes what is to be sent next in hand, of which everything must have been sent.
+    #[inline]
+    pub(super) fn take_in_hand(&mut self, outbound: &mut Outbound) {
+        outbound.output.take(&mut self.out);
+        if self.writer.unsent().can_go_on {
+            let (buffer, splices) = outbound.output.in_hand();
+            self.given += self.writer.pieces(buffer, splices, PIECES_LEN) as u64;
+        }
+    }
+}
+
 impl<W, R> State<W, R> {
     #[inline]
     pub(super) fn wake_task(&mut self) {
@@ -382,15 +401,17 @@ impl<P: Protocol> Link for Connection<P> {
     fn send(&self, outgoing: &Outgoing<'_>, is_promised: bool, cx: &mut Context<'_>) -> Result<Sent> {
         with_spare(|spare| {
             let mut sink = Sink::new(self.format, spare);
+            sink.may_splice = P::SPLICES;
             let encoded = outgoing.argument.encode(&mut sink);
-            let preamble = sink.written.preamble;
+            let mut written = sink.written;
             if let Err(error) = encoded {
                 return Err(error.not_executed());
             }
-            if spare.len() > self.limits.frame_len_max || outgoing.head.method.len() > METHOD_LEN_MAX {
-                return Err(self.too_long(spare.len(), outgoing.head.method));
+            let len = spare.len() + written.spliced_len();
+            if len > self.limits.frame_len_max || outgoing.head.method.len() > METHOD_LEN_MAX {
+                return Err(self.too_long(len, outgoing.head.method));
             }
-            self.put(outgoing, is_promised, spare, preamble, cx)
+            self.put(outgoing, is_promised, spare, &mut written, cx)
         })
     }
 
@@ -420,7 +441,9 @@ impl<P: Protocol> Link for Connection<P> {
             }
             match outcome {
                 Ok(arrived) => {
-                    let body = Body { format: arrived.format, bytes, types: arrived.types.as_ref() };
+                    let shared = arrived.shared.as_deref();
+                    let bytes = shared.map_or(&bytes[..], |shared| shared);
+                    let body = Body { format: arrived.format, bytes, types: arrived.types.as_ref(), shared };
                     settle(Ok(body), arrived.metadata);
                 }
                 Err(error) => settle(Err(error), None),

@@ -65,9 +65,12 @@ impl<P: Protocol> Driver<P> {
         let mut guard = self.connection.state();
         let state = &mut *guard;
         let sent = state.sent;
-        state.pending.end(&mut self.callers, |_, _, span| {
+        let writer = &state.writer;
+        state.pending.end(&mut self.callers, |id, _, span| {
             let error = error.clone();
-            Some(if span.start >= sent { error.not_executed() } else { error })
+            // A request is run when all of it has come.
+            let has_not_run = span.start >= sent || writer.holds(id);
+            Some(if has_not_run { error.not_executed() } else { error })
         });
         state.closed = Some(error);
         state.out = Vec::new();
@@ -145,7 +148,10 @@ impl<P: Protocol> Driver<P> {
     /// runtime's queue first, and sends all of theirs in one write.
     fn poll_output(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         const ENOUGH_LEN: usize = 64 * 1024;
+        /// The most batches with pieces of large bodies before others have a turn.
+        const FILLS_MAX: usize = 4;
         let mut sent = None;
+        let mut fills = 0;
         loop {
             let mut guard = self.connection.state();
             let state = &mut *guard;
@@ -168,8 +174,8 @@ impl<P: Protocol> Driver<P> {
                 },
             };
             if outbound.output.is_done() {
-                let len = state.out.len();
-                if len == 0 {
+                let (len, has_pieces) = (state.out.len(), state.writer.unsent().can_go_on);
+                if len == 0 && !has_pieces {
                     outbound.output.rest();
                     if state.pending.is_empty() {
                         output::give_back(std::mem::take(&mut state.out));
@@ -177,7 +183,14 @@ impl<P: Protocol> Driver<P> {
                     state.outbound = Some(outbound);
                     return Poll::Ready(Ok(()));
                 }
-                if !self.has_yielded && len < ENOUGH_LEN && state.pending.len() > 1 {
+                if has_pieces && fills == FILLS_MAX {
+                    // What has come is looked at first.
+                    state.outbound = Some(outbound);
+                    state.wake_task();
+                    return Poll::Pending;
+                }
+                fills += usize::from(has_pieces);
+                if !self.has_yielded && len < ENOUGH_LEN && state.pending.len() > 1 && !has_pieces {
                     self.has_yielded = true;
                     state.is_woken = true;
                     state.outbound = Some(outbound);
@@ -185,7 +198,7 @@ impl<P: Protocol> Driver<P> {
                     return Poll::Pending;
                 }
                 self.has_yielded = false;
-                outbound.output.take(&mut state.out);
+                state.take_in_hand(&mut outbound);
                 if len >= self.connection.limits.outbound_len_max {
                     let next = self.connection.call_in(state);
                     drop(guard);
@@ -238,8 +251,8 @@ impl<P: Protocol> Driver<P> {
             if deadline.is_none_or(|deadline| deadline > now) {
                 return None;
             }
+            let phase = if span.end > sent || writer.holds(id) { Phase::Write } else { Phase::Wait };
             writer.cancel(out, id);
-            let phase = if span.end > sent { Phase::Write } else { Phase::Wait };
             Some(connection.error(Code::DeadlineExceeded, "the deadline passed without a reply", phase))
         });
         state.given += (state.out.len() - at) as u64;

@@ -5,14 +5,14 @@ use std::task::{Context, Poll, Waker};
 use tokio::io::AsyncRead;
 use tokio::time::Instant;
 
-use super::connection::Connection;
+use super::connection::{Connection, State};
 use super::pending::Settled;
 use crate::arrival::Arrival;
 use crate::error::{Code, Error, Phase, Result};
 use crate::input::Input;
 use crate::limits::Limits;
 use crate::message::{Answered, Read, Said};
-use crate::protocol::{Protocol, ReadReplies, WriteRequests};
+use crate::protocol::{Landing, Protocol, ReadReplies, WriteRequests};
 use crate::window::Window;
 
 /// The receiving half of a stream, and what has come of a message.
@@ -48,13 +48,13 @@ impl<R: ReadReplies> Inbound<R> {
     /// Whether the beginning of a message waits for its rest.
     #[inline]
     pub(super) fn has_part(&self) -> bool {
-        self.arrival.is_partial()
+        self.arrival.is_under_way()
     }
 
     /// When a message whose beginning has come must be whole.
     #[inline]
     pub(super) fn deadline(&self, limits: &Limits) -> Option<Instant> {
-        if self.arrival.is_partial() { self.arrival.deadline(limits) } else { None }
+        if self.arrival.is_under_way() { self.arrival.deadline(limits) } else { None }
     }
 
     /// Reads until nothing is there, and wakes the callers whose replies came. Ready once the connection has
@@ -72,6 +72,12 @@ impl<R: ReadReplies> Inbound<R> {
         for _ in 0..READS_MAX {
             let (mut failed, mut done, mut is_own_here) = (None, 0, false);
             let Self { reader, stream, input, callers, unknown_replies, idle_words, .. } = self;
+            let landed = match reader.landing() {
+                Some(Landing { buffer, until, slack }) if input.tail().is_empty() => {
+                    Some(input.poll_land(cx, &mut **stream, buffer, until, slack))
+                }
+                _ => None,
+            };
             let mut receiving = Receiving {
                 reader,
                 callers,
@@ -80,11 +86,20 @@ impl<R: ReadReplies> Inbound<R> {
                 own,
                 is_own_here: &mut is_own_here,
             };
-            let read = input.poll_read(cx, &mut **stream, |bytes| {
+            let take = |bytes: &[u8]| {
                 let (used, outcome) = receiving.receive(connection, bytes);
                 (failed, done) = (outcome.err(), used);
                 used
-            });
+            };
+            let read = match landed {
+                None => input.poll_read(cx, &mut **stream, take),
+                Some(landed) => {
+                    if let Poll::Ready(Ok(1..)) = landed {
+                        input.retry(take);
+                    }
+                    landed
+                }
+            };
             self.callers.drain(..).for_each(Waker::wake);
             if let Some(error) = failed {
                 return Poll::Ready(error);
@@ -95,7 +110,11 @@ impl<R: ReadReplies> Inbound<R> {
                     let text = "the server closed the connection";
                     return Poll::Ready(connection.error(Code::Unavailable, text, Phase::Wait));
                 }
-                Poll::Ready(Ok(_)) => self.arrival.note(done, self.input.tail().len()),
+                Poll::Ready(Ok(_)) => {
+                    self.arrival.note(done, self.input.tail().len());
+                    let partial = self.reader.partial();
+                    self.arrival.note_bodies(partial.map(|partial| (partial.oldest, partial.came)));
+                }
                 Poll::Ready(Err(cause)) => return Poll::Ready(connection.broken(cause, Phase::Wait)),
             }
             // What else there is concerns others, of whom there are none, or the task is woken for them.
@@ -155,11 +174,25 @@ impl<R: ReadReplies> Receiving<'_, R> {
                         }
                     }
                 }
-                Ok(Read::More { used: taken }) => return (used + taken, Ok(())),
+                Ok(Read::More { used: taken }) => {
+                    if let Some(partial) = self.reader.partial()
+                        && partial.needs_credit
+                        && partial.held <= connection.limits.bytes_in_flight_max / 100 * 95
+                    {
+                        self.grant(state);
+                    }
+                    if state.writer.unsent().bodies > 0 {
+                        state.take_back();
+                    }
+                    return (used + taken, Ok(()));
+                }
                 Ok(Read::Message { message: Said::Word(word), used: taken }) => {
                     used += taken;
                     let at = state.out.len();
-                    let is_idle = state.writer.hear(&mut state.out, word);
+                    let is_idle = match state.writer.hear(&mut state.out, word) {
+                        Ok(is_idle) => is_idle,
+                        Err(error) => return (used, Err(lost_track(connection, error))),
+                    };
                     if let Some(calls_max) = state.writer.calls_max() {
                         state.calls_max = connection.limits.calls_pending_max.min(calls_max);
                     }
@@ -185,13 +218,44 @@ impl<R: ReadReplies> Receiving<'_, R> {
                         ended(Code::Unavailable, "the server ended the stream".into(), Phase::Wait),
                     );
                 }
-                Err(error) => {
-                    let text = format!("the server's stream cannot be followed: {}", error.message());
-                    let ended = connection.error(Code::Unavailable, text, Phase::Decode);
-                    let ended = if error.may_have_run() { ended } else { ended.not_executed() };
-                    return (used, Err(ended.caused_by(error)));
-                }
+                Err(error) => return (used, Err(lost_track(connection, error))),
             }
         }
     }
+}
+
+impl<R: ReadReplies> Receiving<'_, R> {
+    /// Tells the server that more of its large bodies may come.
+    #[cold]
+    fn grant<W: WriteRequests<Word = R::Word>>(&mut self, state: &mut State<W, R>) {
+        let at = state.out.len();
+        while let Some(word) = self.reader.grant() {
+            // What our own reader says is never wrong.
+            let _ = state.writer.hear(&mut state.out, word);
+        }
+        state.given += (state.out.len() - at) as u64;
+        state.wake_task();
+    }
+}
+
+impl<W: WriteRequests, R> State<W, R> {
+    /// Sends no more of large requests that have been answered.
+    #[cold]
+    fn take_back(&mut self) {
+        let at = self.out.len();
+        let pending = &mut self.pending;
+        self.writer.retain(&mut self.out, &mut |id| pending.waits(id));
+        if self.out.len() > at {
+            self.given += (self.out.len() - at) as u64;
+            self.wake_task();
+        }
+    }
+}
+
+#[cold]
+fn lost_track<P: Protocol>(connection: &Connection<P>, error: Error) -> Error {
+    let text = format!("the server's stream cannot be followed: {}", error.message());
+    let ended = connection.error(Code::Unavailable, text, Phase::Decode);
+    let ended = if error.may_have_run() { ended } else { ended.not_executed() };
+    ended.caused_by(error)
 }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::task::Waker;
 use std::time::Duration;
 
+use bytes::Bytes;
 use tokio::time::Instant;
 
 use crate::body::Body;
@@ -91,6 +92,8 @@ pub(crate) struct Arrived {
     pub(crate) format: Format,
     pub(crate) types: Option<Arc<Types>>,
     pub(crate) metadata: Option<Box<Metadata>>,
+    /// The body, where it came in a storage that can be shared; nothing is in the buffer then.
+    pub(crate) shared: Option<Box<Bytes>>,
 }
 
 /// Whom a reply was for.
@@ -293,8 +296,11 @@ impl Pending {
         }
         let done = outcome.map(|body| {
             slot.bytes.clear();
-            slot.bytes.extend_from_slice(body.bytes);
-            Arrived { format: body.format, types: body.types.cloned(), metadata }
+            let shared = body.shared.map(|_| Box::new(body.to_shared()));
+            if shared.is_none() {
+                slot.bytes.extend_from_slice(body.bytes);
+            }
+            Arrived { format: body.format, types: body.types.cloned(), metadata, shared }
         });
         match std::mem::replace(&mut slot.state, State::Done(done)) {
             State::Waiting(caller) => Settled::Caller(caller),
@@ -387,7 +393,7 @@ mod tests {
     }
 
     fn body(bytes: &[u8]) -> Result<Body<'_>> {
-        Ok(Body { format: Format::Gob, bytes, types: None })
+        Ok(Body { format: Format::Gob, bytes, types: None, shared: None })
     }
 
     #[tokio::test]

@@ -6,8 +6,10 @@
 // What foreign bytes reach never panics.
 #![deny(clippy::indexing_slicing, clippy::unwrap_used, clippy::panic)]
 
+use bytes::Bytes;
+
 use crate::body::Written;
-use crate::codec::{Format, Preamble};
+use crate::codec::Format;
 use crate::description::Description;
 use crate::error::{Error, Result};
 use crate::limits::Limits;
@@ -29,6 +31,8 @@ pub trait Protocol: Send + Sync + 'static {
 
     /// Whether the reader itself sees to it that no request has the id of an earlier one.
     const IDS_GROW: bool = false;
+    /// Whether the writers take bodies from which long byte strings are left out.
+    const SPLICES: bool = false;
 
     /// What a reply must repeat of its request.
     type Tag: Clone + PartialEq + std::fmt::Debug + Send + 'static;
@@ -84,6 +88,42 @@ pub struct Offer<'o> {
     pub description: &'o Description,
 }
 
+/// Where a large body grows: the next bytes of the stream can be read straight behind what is there.
+#[derive(Debug)]
+pub struct Landing<'l> {
+    /// What has come of the body.
+    pub buffer: &'l mut Vec<u8>,
+    /// How long it is when the bytes end that belong there. What is read beyond belongs to the reader's next
+    /// [`read`](ReadRequests::read).
+    pub until: usize,
+    /// How much may be read beyond that.
+    pub slack: usize,
+}
+
+/// What there is of bodies that are not whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Partial {
+    /// How many bytes of memory they take.
+    pub held: usize,
+    /// How many bytes of such bodies have ever come.
+    pub came: u64,
+    /// The number of the one that began first, in the order in which bodies began.
+    pub oldest: u64,
+    /// Whether one of them will not go on for long unless its sender is granted more.
+    pub needs_credit: bool,
+}
+
+/// What there is of bodies that are sent in pieces.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Unsent {
+    /// How many they are.
+    pub bodies: usize,
+    /// How many bytes of them have not been handed out.
+    pub len: usize,
+    /// Whether the peer takes more of one of them.
+    pub can_go_on: bool,
+}
+
 /// Reads what callers send.
 pub trait ReadRequests: Send + 'static {
     /// What a reply must repeat.
@@ -100,6 +140,24 @@ pub trait ReadRequests: Send + 'static {
     ///
     /// If the stream cannot be followed any further. A body that is damaged alone is inside the message.
     fn read<'b>(&'b mut self, bytes: &'b [u8]) -> Result<Read<Asked<'b, Self::Tag, Self::Word>>>;
+
+    /// Where the bytes belong that come next, if they are those of a large body. They may be put there, and are
+    /// then not shown to [`read`](Self::read), which must still be called.
+    #[inline]
+    fn landing(&mut self) -> Option<Landing<'_>> {
+        None
+    }
+
+    /// What there is of bodies that are not whole, if there is any.
+    #[inline]
+    fn partial(&self) -> Option<Partial> {
+        None
+    }
+
+    /// What the peer is to be told so that it goes on with a body; for whoever has memory for more of it.
+    fn grant(&mut self) -> Option<Self::Word> {
+        None
+    }
 }
 
 /// Writes what callers get.
@@ -144,7 +202,28 @@ pub trait WriteReplies: Send + 'static {
 
     /// Takes notice of what the reader has read, and appends the answer if it wants one. Says whether it only
     /// keeps us busy: a peer may not do so too often.
-    fn hear(&mut self, out: &mut Vec<u8>, word: Self::Word) -> bool;
+    ///
+    /// # Errors
+    ///
+    /// If the peer cannot mean it: the connection ends.
+    fn hear(&mut self, out: &mut Vec<u8>, word: Self::Word) -> Result<bool>;
+
+    /// The bodies of replies that are not sent as a whole.
+    #[inline]
+    fn unsent(&self) -> Unsent {
+        Unsent::default()
+    }
+
+    /// Appends pieces of such bodies, up to about `most` bytes, and says how many bytes these are. Long
+    /// stretches are left out of `out`, and stand in `splices` with their places.
+    fn pieces(&mut self, _out: &mut Vec<u8>, _splices: &mut Vec<(usize, Bytes)>, _most: usize) -> usize {
+        0
+    }
+
+    /// Gives up the rest of a reply's body. Says whether there was any: the reply is then to be refused.
+    fn abandon(&mut self, _tag: &Self::Tag) -> bool {
+        false
+    }
 
     /// Appends that no further request is taken, on wires that have a word for it: because of `error`, or
     /// because the server is shut down. `last` is the latest request that was taken.
@@ -165,14 +244,15 @@ pub trait WriteRequests: Send + 'static {
     /// Appends what the client says first, on wires where it says something before its first call.
     fn greet(&mut self, _out: &mut Vec<u8>, _terms: &Terms<'_>) {}
 
-    /// Appends a whole request. `preamble` is what the peer must have been sent before the body.
+    /// Appends a whole request, or the beginning of one that is sent in pieces. `written` goes along with the
+    /// body, which may be taken.
     fn request(
         &mut self,
         out: &mut Vec<u8>,
         id: u64,
         head: &Head<'_>,
-        preamble: Option<&'static Preamble>,
-        body: &[u8],
+        written: &mut Written,
+        body: &mut Vec<u8>,
     );
 
     /// Appends a withdrawal, on wires that have a word for it.
@@ -180,7 +260,31 @@ pub trait WriteRequests: Send + 'static {
 
     /// Takes notice of what the reader has read, and appends the answer if it wants one. Says whether it only
     /// keeps us busy.
-    fn hear(&mut self, out: &mut Vec<u8>, word: Self::Word) -> bool;
+    ///
+    /// # Errors
+    ///
+    /// If the peer cannot mean it: the connection ends.
+    fn hear(&mut self, out: &mut Vec<u8>, word: Self::Word) -> Result<bool>;
+
+    /// The bodies of requests that are not sent as a whole.
+    #[inline]
+    fn unsent(&self) -> Unsent {
+        Unsent::default()
+    }
+
+    /// Appends pieces of such bodies; see [`WriteReplies::pieces`].
+    fn pieces(&mut self, _out: &mut Vec<u8>, _splices: &mut Vec<(usize, Bytes)>, _most: usize) -> usize {
+        0
+    }
+
+    /// Whether some of this request's body has not been handed out, so that it certainly has not run.
+    fn holds(&self, _id: u64) -> bool {
+        false
+    }
+
+    /// Gives up, and withdraws, what is left of requests that nobody waits for any more, because they were
+    /// answered before their bodies had been sent.
+    fn retain(&mut self, _out: &mut Vec<u8>, _is_awaited: &mut dyn FnMut(u64) -> bool) {}
 
     /// How many calls the server runs at once on this connection, where it has said so: what is sent beyond that
     /// waits unread.
@@ -208,4 +312,21 @@ pub trait ReadReplies: Send + 'static {
     ///
     /// If the stream cannot be followed any further.
     fn read<'b>(&'b mut self, bytes: &'b [u8]) -> Result<Read<Said<'b, Self::Word>>>;
+
+    /// See [`ReadRequests::landing`].
+    #[inline]
+    fn landing(&mut self) -> Option<Landing<'_>> {
+        None
+    }
+
+    /// See [`ReadRequests::partial`].
+    #[inline]
+    fn partial(&self) -> Option<Partial> {
+        None
+    }
+
+    /// See [`ReadRequests::grant`].
+    fn grant(&mut self) -> Option<Self::Word> {
+        None
+    }
 }

@@ -8,20 +8,21 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::Poll;
 use std::time::Duration;
 
+use bytes::Bytes;
 use tokio::time::Instant;
 
 use super::bell::Bell;
 use super::conduct::Conduct;
 use super::router::{Route, Router, Run};
 use super::seats::{Pending, Seats};
-use super::spawned::Finished;
-use crate::body::{Sink, Written};
+use super::spawned::{Finished, Outcome};
+use crate::body::{SPLICE_LEN_MIN, Sink, Splice, Written};
 use crate::description::{Method, SCHEMA_LINE};
 use crate::error::{Code, Error, Phase, Result};
 use crate::limits::{Hits, Limits};
 use crate::message::{Ask, Asked, Missing, Read, Wanted};
 use crate::peer::Peer;
-use crate::protocol::{Protocol, ReadRequests, Terms, WriteReplies};
+use crate::protocol::{Landing, Partial, Protocol, ReadRequests, Terms, WriteReplies};
 use crate::service::Request;
 use crate::timer;
 
@@ -61,6 +62,9 @@ pub(crate) enum Stop {
     Ended,
 }
 
+/// So much of large bodies is handed out at a time: what is small waits for it.
+const PIECES_LEN: usize = 256 * 1024;
+
 /// The most messages taken before others have a turn.
 const SHARE: usize = 256;
 
@@ -68,7 +72,10 @@ const SHARE: usize = 256;
 pub(crate) struct Connection<P: Protocol> {
     reader: P::ReadRequests,
     bank: Bank<P>,
+    /// No further request is taken.
     ended: bool,
+    /// Nothing at all is read any more.
+    is_deaf: bool,
 }
 
 /// All of a connection but its reader, from which a request borrows.
@@ -114,7 +121,7 @@ impl<P: Protocol> Connection<P> {
             unsent: 0,
             waited: Duration::ZERO,
         };
-        Self { reader, bank, ended: false }
+        Self { reader, bank, ended: false, is_deaf: false }
     }
 
     /// As [`receive`](Self::receive), for bytes that have waited here since they came: the callers' time has
@@ -130,42 +137,66 @@ impl<P: Protocol> Connection<P> {
     pub(crate) fn receive(&mut self, bytes: &[u8]) -> Received {
         let mut used = 0;
         for _ in 0..SHARE {
-            if self.ended {
+            if self.ended && !self.listens_on() {
                 return Received { used, stop: Stop::Ended };
             }
-            if !self.bank.has_room() {
+            if !self.ended && !self.bank.has_room() {
                 return Received { used, stop: Stop::Busy };
             }
             match self.reader.read(bytes.get(used..).unwrap_or_default()) {
                 Ok(Read::Message { message, used: taken }) => {
                     used += taken;
                     match message {
+                        // Whoever sent it was told, or will be, that it has not run.
+                        Asked::Call(_) if self.ended => {}
                         Asked::Call(ask) => self.bank.call(ask),
                         Asked::Cancel { target, reply_to } => self.bank.cancel(&target, reply_to),
-                        Asked::Word(word) => self.bank.hear(word),
+                        Asked::Withdrawn(tag) => self.bank.withdrawn(&tag),
+                        Asked::Word(word) => {
+                            if let Err(error) = self.bank.hear(word) {
+                                self.fail(&error);
+                            }
+                        }
                     }
-                    self.ended |= self.bank.has_had_enough();
+                    self.check_conduct();
                 }
                 Ok(Read::More { used: taken }) => {
                     return Received { used: used + taken, stop: Stop::NeedsBytes };
                 }
-                Ok(Read::End) => self.ended = true,
-                Err(error) => {
-                    // As Go does: no reply to what cannot be read, but one to everything before it.
-                    tracing::debug!(peer = %self.bank.peer, %error, "a request cannot be read");
-                    self.bank.leave(Some(&error));
-                    self.ended = true;
-                }
+                Ok(Read::End) => self.end(),
+                Err(error) => self.fail(&error),
             }
         }
         Received { used, stop: Stop::Share }
+    }
+
+    /// Nothing more is read: the stream cannot be followed.
+    fn fail(&mut self, error: &Error) {
+        // As Go does: no reply to what cannot be read, but one to everything before it.
+        tracing::debug!(peer = %self.bank.peer, %error, "a request cannot be read");
+        if !self.ended {
+            self.bank.leave(Some(error));
+        }
+        self.end();
+    }
+
+    #[inline]
+    fn check_conduct(&mut self) {
+        if self.bank.has_had_enough() {
+            self.end();
+        }
+    }
+
+    /// Whether what the peer says still matters though no request is taken: bodies of replies may need it.
+    fn listens_on(&self) -> bool {
+        !self.is_deaf && self.bank.writer.unsent().bodies > 0
     }
 
     /// Polls the calls that were woken.
     pub(crate) fn poll_woken(&mut self) {
         self.bank.poll_woken();
         if !self.ended {
-            self.ended = self.bank.has_had_enough();
+            self.check_conduct();
         }
     }
 
@@ -176,7 +207,7 @@ impl<P: Protocol> Connection<P> {
 
     /// No further request is read: the peer has ended its direction.
     pub(crate) fn end(&mut self) {
-        self.ended = true;
+        (self.ended, self.is_deaf) = (true, true);
     }
 
     /// No further request is read: the server is shut down.
@@ -195,7 +226,56 @@ impl<P: Protocol> Connection<P> {
     /// Whether a request would be read now.
     #[inline]
     pub(crate) fn wants_bytes(&self) -> bool {
-        !self.ended && self.bank.has_room()
+        match self.ended {
+            false => self.bank.has_room(),
+            true => self.listens_on(),
+        }
+    }
+
+    /// Where the next bytes belong, if they are those of a large body.
+    #[inline]
+    pub(crate) fn landing(&mut self) -> Option<Landing<'_>> {
+        self.reader.landing()
+    }
+
+    /// What there is of bodies that are not whole.
+    #[inline]
+    pub(crate) fn partial(&self) -> Option<Partial> {
+        self.reader.partial()
+    }
+
+    /// Lets the peer go on with bodies that wait for that, unless too many bytes are held; says whether none
+    /// waits for that reason.
+    pub(crate) fn grant(&mut self) -> bool {
+        if !self.reader.partial().is_some_and(|partial| partial.needs_credit) {
+            return true;
+        }
+        if self.bank.is_over_budget() {
+            self.bank.shared.hits.note("bytes_in_flight_max");
+            return false;
+        }
+        while let Some(word) = self.reader.grant() {
+            // What our own reader says is never wrong.
+            let _ = self.bank.hear(word);
+        }
+        true
+    }
+
+    /// Whether there are bodies of replies of which a piece can be sent.
+    #[inline]
+    pub(crate) fn has_pieces(&self) -> bool {
+        self.bank.writer.unsent().can_go_on
+    }
+
+    /// Whether there are bodies of replies of which a piece can be sent, or could be if the peer said so.
+    pub(crate) fn has_unsent(&self) -> bool {
+        let unsent = self.bank.writer.unsent();
+        unsent.can_go_on || unsent.bodies > 0 && !self.is_deaf
+    }
+
+    /// Adds such pieces to what is about to be sent.
+    pub(crate) fn put_pieces(&mut self, buffer: &mut Vec<u8>, splices: &mut Vec<(usize, Bytes)>) {
+        self.bank.writer.pieces(buffer, splices, PIECES_LEN);
     }
 
     /// Whether calls can be answered that had to wait for room.
@@ -235,13 +315,14 @@ impl<P: Protocol> Connection<P> {
 
     /// Whether as many bytes of replies wait to be sent as may.
     pub(crate) fn is_piled_up(&self) -> bool {
-        self.bank.waiting() >= self.bank.shared.limits.outbound_len_max
+        self.bank.waiting() + self.bank.writer.unsent().len >= self.bank.shared.limits.outbound_len_max
     }
 
     /// How many bytes it holds: arguments of running calls, and replies that have not been sent.
     #[inline]
     pub(crate) fn held(&self) -> usize {
-        self.bank.seats.held() + self.bank.waiting()
+        let partial = self.reader.partial().map_or(0, |partial| partial.held);
+        self.bank.seats.held() + self.bank.waiting() + self.bank.writer.unsent().len + partial
     }
 
     /// Gives back memory that a burst has left.
@@ -255,6 +336,21 @@ impl<P: Protocol> Bank<P> {
     fn has_room(&self) -> bool {
         self.seats.taken() < self.shared.limits.calls_per_connection_max
             && self.waiting() < self.shared.limits.outbound_len_max
+            && !self.is_choked()
+    }
+
+    /// Whether enough large replies wait, and will be sent: one that waits for the peer's credit is no reason
+    /// not to read what the peer says.
+    #[inline]
+    fn is_choked(&self) -> bool {
+        const BODIES_MAX: usize = 8;
+        let unsent = self.writer.unsent();
+        unsent.bodies >= BODIES_MAX && unsent.can_go_on && unsent.len >= self.shared.limits.outbound_len_max
+    }
+
+    /// Whether all connections together hold nearly as many bytes as they may.
+    fn is_over_budget(&self) -> bool {
+        self.shared.held.load(Ordering::Relaxed) > self.shared.limits.bytes_in_flight_max / 100 * 95
     }
 
     /// How many bytes of replies wait to be sent, those of spawned calls included.
@@ -269,7 +365,7 @@ impl<P: Protocol> Bank<P> {
 
     /// Whether another reply may wait to be sent.
     fn has_room_out(&self) -> bool {
-        self.out.len() + self.unsent < self.shared.limits.outbound_len_max
+        self.out.len() + self.unsent < self.shared.limits.outbound_len_max && !self.is_choked()
     }
 
     /// Whether calls wait for room to be answered, and there is some.
@@ -359,7 +455,7 @@ impl<P: Protocol> Bank<P> {
             let text = format!("{} calls are running, the most that this server runs", limits.calls_max);
             return refused(Code::ResourceExhausted, text);
         }
-        if shared.held.load(Ordering::Relaxed) > limits.bytes_in_flight_max / 100 * 95 {
+        if self.is_over_budget() {
             shared.hits.note("bytes_in_flight_max");
             let text = "the server holds as many bytes of messages as it may";
             return refused(Code::ResourceExhausted, text.to_owned());
@@ -407,12 +503,13 @@ impl<P: Protocol> Bank<P> {
         let watched = match self.shared.router.count(route) {
             Run::Inline => None,
             Run::Watched => Some(std::time::Instant::now()),
-            Run::Spawned => return self.seats.spawn(&taken, request, pending(tag)),
+            Run::Spawned => return self.seats.spawn(&taken, request, pending(tag), P::SPLICES),
         };
         let at = self.out.len();
         self.writer.open(&mut self.out, &tag, self.shared.router.full_name(route), format);
         let body_at = self.out.len();
         let mut sink = Sink::new(format, &mut self.out);
+        sink.may_splice = P::SPLICES;
         let polled = self.seats.start(&taken, request, &mut sink);
         if let Some(began) = watched {
             let bytes = held + sink.out.len() - body_at;
@@ -437,7 +534,7 @@ impl<P: Protocol> Bank<P> {
         let Reply { at, body_at, tag, route, outcome, written } = reply;
         self.conduct.completed();
         let outcome = match outcome {
-            Ok(()) => self.fits(body_at),
+            Ok(()) => self.fits(body_at, &written),
             Err(error) => Err(error),
         };
         match outcome {
@@ -456,8 +553,9 @@ impl<P: Protocol> Bank<P> {
         }
     }
 
-    fn fits(&self, body_at: usize) -> Result<()> {
-        let (len, limit) = (self.out.len().saturating_sub(body_at), self.shared.limits.frame_len_max);
+    fn fits(&self, body_at: usize, written: &Written) -> Result<()> {
+        let len = self.out.len().saturating_sub(body_at) + written.spliced_len();
+        let limit = self.shared.limits.frame_len_max;
         if len <= limit {
             return Ok(());
         }
@@ -485,7 +583,7 @@ impl<P: Protocol> Bank<P> {
             let at = self.out.len();
             let mut body_at = at;
             let (writer, router) = (&self.writer, &self.shared.router);
-            let polled = self.seats.poll(index, &mut self.out, |call, route, out| {
+            let polled = self.seats.poll(index, &mut self.out, P::SPLICES, |call, route, out| {
                 writer.open(out, &call.tag, router.full_name(route), call.format);
                 body_at = out.len();
             });
@@ -517,8 +615,13 @@ impl<P: Protocol> Bank<P> {
         let body_at = self.out.len();
         let (outcome, written) = match ended {
             Some(ended) => {
-                self.out.extend_from_slice(&ended.body);
-                (ended.result, ended.written)
+                let Outcome { result, body, mut written } = ended;
+                if P::SPLICES && body.len() >= SPLICE_LEN_MIN && written.splices.is_none() {
+                    written.splices = Some(Box::new(vec![Splice { at: 0, bytes: body.into() }]));
+                } else {
+                    self.out.extend_from_slice(&body);
+                }
+                (result, written)
             }
             None => (Err(Error::new(Code::Cancelled, "the runtime dropped the method")), Written::default()),
         };
@@ -535,19 +638,29 @@ impl<P: Protocol> Bank<P> {
 
     fn cancel(&mut self, target: &P::Tag, reply_to: Option<P::Tag>) {
         self.conduct.cancel(&self.shared.limits);
+        let error = || Error::new(Code::Cancelled, "the caller has withdrawn the call");
         if let Some((call, route)) = self.seats.cancel(target) {
-            let error = Error::new(Code::Cancelled, "the caller has withdrawn the call");
-            self.refuse_route(&call.tag, route, &error);
+            self.refuse_route(&call.tag, route, &error());
+        } else if self.writer.abandon(target) {
+            self.refuse(target, b"", &error());
         }
         if let Some(tag) = reply_to {
             self.writer.acknowledge(&mut self.out, &tag);
         }
     }
 
-    fn hear(&mut self, word: P::Word) {
-        if self.writer.hear(&mut self.out, word) {
+    /// A call was withdrawn before all of it had come.
+    fn withdrawn(&mut self, tag: &P::Tag) {
+        self.conduct.cancel(&self.shared.limits);
+        let error = Error::new(Code::Cancelled, "the caller has withdrawn the call").not_executed();
+        self.refuse(tag, b"", &error);
+    }
+
+    fn hear(&mut self, word: P::Word) -> Result<()> {
+        if self.writer.hear(&mut self.out, word)? {
             self.conduct.ping(&self.shared.limits);
         }
+        Ok(())
     }
 
     fn leave(&mut self, error: Option<&Error>) {

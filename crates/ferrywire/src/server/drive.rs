@@ -15,7 +15,7 @@ use super::connection::{Connection, Received, Shared, Stop};
 use crate::arrival::Arrival;
 use crate::input::Input;
 use crate::output::{self, Output};
-use crate::protocol::Protocol;
+use crate::protocol::{Landing, Partial, Protocol};
 use crate::timer::{self, Timer};
 use crate::transport::Stream;
 
@@ -80,6 +80,8 @@ struct Watch {
     quiet: Quiet,
     /// Whether the peer has ended its direction.
     peer_ended: bool,
+    /// Whether a body's sender waits for credit, because too many bytes are held here already.
+    is_holding_back: bool,
     /// Until when a connection that is done waits for its peer to end.
     closing: Option<Instant>,
 }
@@ -98,6 +100,9 @@ struct Quiet {
 
 /// How long nothing has to happen before a connection gives back what it does not need.
 const REST_AFTER: Duration = Duration::from_secs(30);
+
+/// How often a connection that holds back credit looks whether others have left some room.
+const LOOK_FOR_ROOM_EVERY: Duration = Duration::from_millis(20);
 
 /// How long a peer is watched that lets replies pile up.
 const PILE_WATCHED_FOR: Duration = Duration::from_secs(30);
@@ -135,7 +140,9 @@ impl<P: Protocol> Driver<P> {
         }
         // Sending has made room: what was read and had to wait has its turn.
         again |= (was_full && self.connection.wants_bytes()) || self.connection.has_answers();
-        if self.connection.has_ended() && self.connection.pending() == 0 && self.output.is_done() {
+        again |= self.output.is_done() && self.connection.has_pieces();
+        let is_idle = self.connection.pending() == 0 && self.output.is_done();
+        if self.connection.has_ended() && is_idle && !self.connection.has_unsent() {
             return self.poll_close(cx);
         }
         if let Some(limit) = self.account().or_else(|| self.poll_watch(cx)) {
@@ -167,10 +174,23 @@ impl<P: Protocol> Driver<P> {
             if received.stop != Stop::NeedsBytes || !connection.wants_bytes() {
                 return Ok(received.stop == Stop::Share);
             }
-            let read = self.input.poll_read(cx, &mut *self.stream.reader, |bytes| {
-                received = connection.receive(bytes);
-                received.used
-            });
+            let reader = &mut *self.stream.reader;
+            let read = match connection.landing() {
+                Some(Landing { buffer, until, slack }) if self.input.tail().is_empty() => {
+                    let read = self.input.poll_land(cx, reader, buffer, until, slack);
+                    if let Poll::Ready(Ok(1..)) = read {
+                        self.input.retry(|bytes| {
+                            received = connection.receive(bytes);
+                            received.used
+                        });
+                    }
+                    read
+                }
+                _ => self.input.poll_read(cx, reader, |bytes| {
+                    received = connection.receive(bytes);
+                    received.used
+                }),
+            };
             match read {
                 Poll::Pending => return Ok(false),
                 Poll::Ready(Err(cause)) => return Err(cause),
@@ -184,18 +204,33 @@ impl<P: Protocol> Driver<P> {
                 Poll::Ready(Ok(_)) => self.watch.quiet.reads += 1,
             }
             self.watch.note_arrival(received, self.input.tail().len());
+            if let Some(partial) = connection.partial() {
+                self.watch.note_bodies(received, Some(partial));
+                self.watch.is_holding_back = !connection.grant();
+            } else if self.watch.arrival.is_under_way() {
+                self.watch.note_bodies(received, None);
+                self.watch.is_holding_back = false;
+            }
         }
         Ok(true)
     }
 
     fn poll_output(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
+        /// The most pieces before what has come is looked at again.
+        const PIECES_MAX: usize = 4;
         let before = self.output.total();
-        let out = self.connection.out();
-        let sent = self.output.poll(cx, &mut *self.stream.writer, |buffer| {
-            if !out.is_empty() {
-                std::mem::swap(buffer, out);
+        let connection = &mut self.connection;
+        let mut pieces = 0;
+        let sent = self.output.poll(cx, &mut *self.stream.writer, |buffer, splices| {
+            if !connection.out().is_empty() {
+                std::mem::swap(buffer, connection.out());
+            }
+            if pieces < PIECES_MAX && connection.has_pieces() {
+                pieces += 1;
+                connection.put_pieces(buffer, splices);
             }
         });
+        let out = connection.out();
         if out.is_empty() {
             output::give_back(std::mem::take(out));
         }
@@ -281,11 +316,19 @@ impl<P: Protocol> Driver<P> {
             for at in [arrival, stalled, piled_up, deadline].into_iter().flatten() {
                 self.timer.by(at);
             }
+            if watch.is_holding_back {
+                self.timer.by(timer::after(LOOK_FOR_ROOM_EVERY));
+            }
             let Poll::Ready(now) = self.timer.poll(cx) else {
                 return None;
             };
             if arrival.is_some_and(|at| at <= now) {
                 return Some("frame_timeout");
+            }
+            if watch.is_holding_back {
+                watch.is_holding_back = !self.connection.grant();
+                // What was granted is said in the next turn.
+                cx.waker().wake_by_ref();
             }
             if stalled.is_some_and(|at| at <= now) {
                 return Some("stall_timeout");
@@ -353,6 +396,16 @@ impl Watch {
             }
             Stop::Share | Stop::Ended => self.arrival.reset(),
         }
+    }
+
+    /// Keeps in mind since when a body comes in pieces.
+    fn note_bodies(&mut self, received: Received, partial: Option<Partial>) {
+        let oldest = match received.stop {
+            Stop::NeedsBytes => partial.map(|partial| (partial.oldest, partial.came)),
+            // It is not the peer who keeps us waiting.
+            Stop::Busy | Stop::Share | Stop::Ended => None,
+        };
+        self.arrival.note_bodies(oldest);
     }
 
     /// Keeps in mind when replies began to pile up, and how much the peer had taken by then.

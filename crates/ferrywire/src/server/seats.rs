@@ -187,7 +187,13 @@ impl<Tag: PartialEq> Seats<Tag> {
     }
 
     /// The call of a taken seat runs as a task of its own, from its beginning on.
-    pub(crate) fn spawn(&mut self, taken: &Taken, request: Request<'_>, call: Pending<Tag>) {
+    pub(crate) fn spawn(
+        &mut self,
+        taken: &Taken,
+        request: Request<'_>,
+        call: Pending<Tag>,
+        may_splice: bool,
+    ) {
         let Some(seat) = self.seats.get_mut(taken.0) else {
             return;
         };
@@ -200,6 +206,7 @@ impl<Tag: PartialEq> Seats<Tag> {
             route: seat.route,
             deadline: call.deadline,
             request: OwnedRequest::of(request),
+            may_splice,
             bell: self.bell.clone(),
             shared: self.shared.clone(),
         }));
@@ -239,6 +246,7 @@ impl<Tag: PartialEq> Seats<Tag> {
         &mut self,
         index: usize,
         out: &mut Vec<u8>,
+        may_splice: bool,
         open: impl FnOnce(&Pending<Tag>, Route, &mut Vec<u8>),
     ) -> Option<(Poll<Result<()>>, Written)> {
         let Seat { slot, bell, waker, route, call, .. } = self.seats.get_mut(index)?;
@@ -247,6 +255,7 @@ impl<Tag: PartialEq> Seats<Tag> {
         open(call, *route, out);
         let body_at = out.len();
         let mut sink = Sink::new(call.format, out);
+        sink.may_splice = may_splice;
         let mut cx = Context::from_waker(waker);
         let began = std::time::Instant::now();
         let polled =

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::Poll;
 
+use bytes::Bytes;
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
@@ -30,6 +31,8 @@ pub(crate) struct Job {
     pub(crate) route: Route,
     pub(crate) deadline: Instant,
     pub(crate) request: OwnedRequest,
+    /// See [`Sink::may_splice`].
+    pub(crate) may_splice: bool,
     pub(crate) bell: Arc<Bell>,
     pub(crate) shared: Arc<Shared>,
 }
@@ -38,7 +41,8 @@ pub(crate) struct Job {
 pub(crate) struct OwnedRequest {
     method: usize,
     format: Format,
-    bytes: Vec<u8>,
+    bytes: Bytes,
+    is_shared: bool,
     types: Option<Arc<Types>>,
     timeout: std::time::Duration,
     metadata: Option<Box<Metadata>>,
@@ -49,7 +53,8 @@ impl OwnedRequest {
         Self {
             method: request.method,
             format: request.body.format,
-            bytes: request.body.bytes.to_vec(),
+            bytes: request.body.to_shared(),
+            is_shared: request.body.shared.is_some(),
             types: request.body.types.cloned(),
             timeout: request.timeout,
             metadata: request.metadata,
@@ -57,7 +62,8 @@ impl OwnedRequest {
     }
 
     fn lend(&mut self) -> Request<'_> {
-        let body = Body { format: self.format, bytes: &self.bytes, types: self.types.as_ref() };
+        let shared = self.is_shared.then_some(&self.bytes);
+        let body = Body { format: self.format, bytes: &self.bytes, types: self.types.as_ref(), shared };
         Request { method: self.method, body, timeout: self.timeout, metadata: self.metadata.take() }
     }
 }
@@ -81,7 +87,7 @@ pub(crate) struct Outcome {
 impl Finished {
     /// How many bytes its reply takes.
     pub(crate) fn len(&self) -> usize {
-        self.reply.as_ref().map_or(0, |reply| reply.body.len())
+        self.reply.as_ref().map_or(0, |reply| reply.body.len() + reply.written.spliced_len())
     }
 }
 
@@ -116,7 +122,7 @@ impl Drop for Telling {
 
 /// Runs the call; the task's end is told even if it is aborted.
 pub(crate) fn spawn(job: Job) -> AbortHandle {
-    let Job { seat, mut slot, route, deadline, mut request, bell, shared } = job;
+    let Job { seat, mut slot, route, deadline, mut request, may_splice, bell, shared } = job;
     shared.running.fetch_add(1, Ordering::Relaxed);
     let lost = Finished { seat, slot: None, reply: None };
     let telling = Telling { finished: Some(lost), bell: bell.clone(), shared: shared.clone() };
@@ -129,6 +135,7 @@ pub(crate) fn spawn(job: Job) -> AbortHandle {
                 return Poll::Pending;
             }
             let mut sink = Sink::new(format, &mut body);
+            sink.may_splice = may_splice;
             let began = std::time::Instant::now();
             if is_new && Instant::now() >= deadline {
                 let text = "the deadline passed before the method was begun";

@@ -82,6 +82,7 @@ fn asked(bytes: &[u8]) -> Vec<String> {
                 format!("call {} {method}{one_way}, within {within:?}{beside}: {body}", ask.tag.id)
             }
             Asked::Cancel { target, .. } => format!("cancel {}", target.id),
+            Asked::Withdrawn(tag) => format!("withdrawn {}", tag.id),
             Asked::Word(word) => said_in(&word),
         });
         at += used;
@@ -173,9 +174,9 @@ fn requests_are_written_as_they_were_recorded() {
     let Ok(Read::Message { message: Said::Word(word), .. }) = replies.read(&greeting) else {
         panic!("no hello")
     };
-    writer.hear(&mut out, word);
+    writer.hear(&mut out, word).unwrap();
     out.clear();
-    writer.request(&mut out, 1, &Head::of("Desk.Total"), None, b"\x2a");
+    writer.request(&mut out, 1, &Head::of("Desk.Total"), &mut Written::default(), &mut b"\x2a".to_vec());
     assert_eq!(hex(&out), bytes_of("a request by number"));
 
     let mut metadata = Metadata::new();
@@ -188,12 +189,18 @@ fn requests_are_written_as_they_were_recorded() {
     head.is_one_way = true;
     let terms = Terms { format: Some(Format::Json), ..Terms::new(&limits) };
     out.clear();
-    RequestWriter::new(&terms).request(&mut out, 2, &head, None, b"42");
+    RequestWriter::new(&terms).request(&mut out, 2, &head, &mut Written::default(), &mut b"42".to_vec());
     assert_eq!(hex(&out), bytes_of("a request with everything that a request can have"));
 
     let terms = Terms { checksum: true, ..Terms::new(&limits) };
     out.clear();
-    RequestWriter::new(&terms).request(&mut out, 3, &Head::of("Desk.Wait"), None, b"\x02");
+    RequestWriter::new(&terms).request(
+        &mut out,
+        3,
+        &Head::of("Desk.Wait"),
+        &mut Written::default(),
+        &mut b"\x02".to_vec(),
+    );
     assert_eq!(hex(&out), bytes_of("a request with a checksum"));
 
     out.clear();
@@ -237,7 +244,7 @@ fn replies_are_written_as_they_were_recorded() {
     assert_eq!(refused(busy, 4), bytes_of("an error that says that nothing has run, with details"));
 
     let mut out = Vec::new();
-    assert!(writer.hear(&mut out, Word::Ping { id: 7, body: b"anybody there?".to_vec() }));
+    assert!(writer.hear(&mut out, Word::Ping { id: 7, body: b"anybody there?".to_vec() }).unwrap());
     assert_eq!(hex(&out), bytes_of("a pong"));
     out.clear();
     writer.leave(&mut out, Some(&tag(4)), None);

@@ -62,8 +62,8 @@ impl RawClient {
         let (mut out, mut body) = (Vec::new(), Vec::new());
         let mut sink = Sink::new(Format::Gob, &mut body);
         sink.put(argument, &Shape::of::<A>()).unwrap();
-        let preamble = sink.written.preamble;
-        self.writer.request(&mut out, id, &Head::of(method), preamble, &body);
+        let mut written = sink.written;
+        self.writer.request(&mut out, id, &Head::of(method), &mut written, &mut body);
         out
     }
 
@@ -224,6 +224,7 @@ impl RawServer {
                             number: ask.body.ok().and_then(|body: Body<'_>| body.decode().ok()),
                         },
                         Asked::Cancel { target, reply_to } => Heard::Cancel { target, reply_to },
+                        Asked::Withdrawn(_) => unreachable!("a gob request comes as a whole"),
                         Asked::Word(word) => match word {},
                     };
                     self.bytes.drain(..used);

@@ -4,20 +4,25 @@ use super::header::{
     HEADER_LEN, Header, PREFACE_LEN, Preface, feature, flag, kind, malformed, put_preface, read_preface,
 };
 use super::hello::{Hello, put_hello};
+use super::incoming::{Advance, Incoming, LARGE_LEN, Whole};
 use super::{Word, parts};
 use crate::error::{Code, Error, Phase, Result};
 use crate::limits::Limits;
-use crate::protocol::{Compression, Offer, Terms};
+use crate::protocol::{Compression, Landing, Offer, Partial, Terms};
 
 /// What is at the front of the bytes.
 #[derive(Debug)]
 pub(super) enum Next<'b> {
-    /// Too little to say.
-    More,
+    /// Too little to say; the first `used` bytes are done with.
+    More { used: usize },
     /// A frame; the first `used` bytes are done with.
     Frame { header: Header, payload: &'b [u8], used: usize },
     /// The peer has introduced itself; the first `used` bytes are done with.
     Hello { hello: Hello, used: usize },
+    /// Behind `used` bytes there is a stretch of a body that does not end with them; see [`Frames::go_on`].
+    Body { used: usize },
+    /// A body is whole, see [`Frames::whole`]; the first `used` bytes are done with.
+    Whole { used: usize },
 }
 
 /// Cuts one direction of a connection into frames.
@@ -28,22 +33,38 @@ pub(super) struct Frames {
     len_max: usize,
     /// Whether every frame must have a checksum.
     checks: bool,
+    /// The kind of frames whose bodies may be large.
+    kind: u16,
+    /// How many of these may be half read at once.
+    bodies_max: usize,
+    /// Made for the first of them.
+    incoming: Option<Box<Incoming>>,
+    /// The latest id of a request, zero before the first: the next is larger.
+    last: u64,
 }
 
 #[derive(Clone, Copy, Debug)]
 enum Stage {
     Preface,
-    Hello { features: u32 },
+    Hello {
+        features: u32,
+    },
     Frames,
+    /// Within a frame of a large body.
+    Body,
+    /// Behind the last of them: whoever got the body is done with it at the next step.
+    Whole,
 }
 
 /// What a frame may have beside its body: names, metadata, numbers.
-const PARTS_LEN_MAX: usize = parts::METADATA_LEN_MAX + 1024;
+pub(super) const PARTS_LEN_MAX: usize = parts::METADATA_LEN_MAX + 1024;
 
 impl Frames {
-    pub(super) fn new(terms: &Terms<'_>) -> Self {
+    /// Large bodies come in frames of `kind`, at most `bodies_max` at once.
+    pub(super) fn new(terms: &Terms<'_>, kind: u16, bodies_max: usize) -> Self {
         let len_max = terms.limits.frame_len_max.saturating_add(PARTS_LEN_MAX);
-        Self { stage: Stage::Preface, len_max, checks: terms.checksum }
+        let stage = Stage::Preface;
+        Self { stage, len_max, checks: terms.checksum, kind, bodies_max, incoming: None, last: 0 }
     }
 
     /// What is at the front of `bytes`.
@@ -51,22 +72,29 @@ impl Frames {
     pub(super) fn next<'b>(&mut self, bytes: &'b [u8]) -> Result<Next<'b>> {
         match self.stage {
             Stage::Frames => self.frame(bytes),
+            Stage::Body => Ok(Next::Body { used: 0 }),
+            Stage::Whole => self.behind_body(bytes),
             Stage::Preface | Stage::Hello { .. } => self.greeting(bytes),
         }
     }
 
     #[inline]
-    fn frame<'b>(&self, bytes: &'b [u8]) -> Result<Next<'b>> {
+    fn frame<'b>(&mut self, bytes: &'b [u8]) -> Result<Next<'b>> {
         let Some((header, rest)) = Header::read(bytes) else {
-            return Ok(Next::More);
+            return Ok(Next::More { used: 0 });
         };
         header.check()?;
-        let len = header.len as usize;
-        if len > self.len_max {
-            return Err(self.too_long(len));
+        if header.len as usize > LARGE_LEN || header.has(flag::MORE | flag::CONTINUED) {
+            return self.large(header, rest);
         }
+        self.small(header, rest)
+    }
+
+    #[inline]
+    fn small<'b>(&self, header: Header, rest: &'b [u8]) -> Result<Next<'b>> {
+        let len = header.len as usize;
         let Some(payload) = rest.get(..len) else {
-            return Ok(Next::More);
+            return Ok(Next::More { used: 0 });
         };
         let used = HEADER_LEN + len;
         if !self.checks && !header.has(flag::CHECKSUM) {
@@ -74,6 +102,121 @@ impl Frames {
         }
         let payload = checked(header, payload)?;
         Ok(Next::Frame { header, payload, used })
+    }
+
+    /// A frame whose body is large, cut, or both: it is not waited for as a whole.
+    #[cold]
+    fn large<'b>(&mut self, header: Header, rest: &'b [u8]) -> Result<Next<'b>> {
+        let len = header.len as usize;
+        if len > self.len_max {
+            return Err(self.too_long(len));
+        }
+        if header.kind() != self.kind {
+            return self.small(header, rest);
+        }
+        if self.checks && !header.has(flag::CHECKSUM) {
+            return Err(lost("a frame came without the checksum that every frame must have here".to_owned()));
+        }
+        let (len_max, bodies_max) = (self.len_max - PARTS_LEN_MAX, self.bodies_max);
+        let incoming = self.incoming.get_or_insert_with(|| Box::new(Incoming::new(len_max, bodies_max)));
+        match incoming.begin(header, rest)? {
+            None => Ok(Next::More { used: 0 }),
+            Some(parts_len) => {
+                if header.kind() == kind::REQUEST && !header.has(flag::CONTINUED) {
+                    self.grow(header.id)?;
+                }
+                self.stage = Stage::Body;
+                Ok(Next::Body { used: HEADER_LEN + parts_len })
+            }
+        }
+    }
+
+    /// Goes on where there was a stretch of a body behind `used` of these bytes, until there is something else
+    /// to say.
+    #[cold]
+    pub(super) fn go_on<'b>(&mut self, bytes: &'b [u8], mut used: usize) -> Result<Next<'b>> {
+        loop {
+            let rest = bytes.get(used..).unwrap_or_default();
+            if let Stage::Body = self.stage
+                && let Some(incoming) = &mut self.incoming
+            {
+                match incoming.advance(rest)? {
+                    Advance::More(taken) => return Ok(Next::More { used: used + taken }),
+                    Advance::Frame(taken) => (used, self.stage) = (used + taken, Stage::Frames),
+                    Advance::Whole(taken) => {
+                        self.stage = Stage::Whole;
+                        return Ok(Next::Whole { used: used + taken });
+                    }
+                }
+                continue;
+            }
+            return Ok(match self.next(rest)? {
+                Next::Body { used: taken } => {
+                    used += taken;
+                    continue;
+                }
+                Next::More { used: taken } => Next::More { used: used + taken },
+                Next::Frame { header, payload, used: taken } => {
+                    Next::Frame { header, payload, used: used + taken }
+                }
+                Next::Hello { hello, used: taken } => Next::Hello { hello, used: used + taken },
+                Next::Whole { used: taken } => Next::Whole { used: used + taken },
+            });
+        }
+    }
+
+    /// A body was whole and has been handed over.
+    #[cold]
+    fn behind_body<'b>(&mut self, bytes: &'b [u8]) -> Result<Next<'b>> {
+        if let Some(incoming) = &mut self.incoming {
+            incoming.release();
+        }
+        self.stage = Stage::Frames;
+        self.frame(bytes)
+    }
+
+    /// Notes the id of a request.
+    ///
+    /// # Errors
+    ///
+    /// If it is not larger than all before.
+    #[inline]
+    pub(super) fn grow(&mut self, id: u64) -> Result<()> {
+        if id <= self.last {
+            return Err(not_larger(id, self.last));
+        }
+        self.last = id;
+        Ok(())
+    }
+
+    /// The body that is whole.
+    pub(super) fn whole(&mut self) -> Option<&mut Whole> {
+        self.incoming.as_mut()?.whole()
+    }
+
+    /// Forgets the body of this id, of which some is here; the header that it began with.
+    pub(super) fn abandon(&mut self, id: u64) -> Option<Header> {
+        self.incoming.as_mut()?.abandon(id)
+    }
+
+    /// See [`ReadRequests::landing`](crate::protocol::ReadRequests::landing).
+    #[inline]
+    pub(super) fn landing(&mut self) -> Option<Landing<'_>> {
+        match self.stage {
+            Stage::Body => self.incoming.as_mut()?.landing(),
+            _ => None,
+        }
+    }
+
+    /// See [`ReadRequests::partial`](crate::protocol::ReadRequests::partial).
+    #[inline]
+    pub(super) fn partial(&self) -> Option<Partial> {
+        self.incoming.as_ref()?.partial()
+    }
+
+    /// Which body may be sent how many more bytes, if one is to be told.
+    pub(super) fn grant(&mut self) -> Option<(u64, u32)> {
+        self.incoming.as_mut()?.grant()
     }
 
     #[cold]
@@ -87,7 +230,7 @@ impl Frames {
         let (mut used, mut rest) = (0, bytes);
         if let Stage::Preface = self.stage {
             let features = match read_preface(bytes)? {
-                None => return Ok(Next::More),
+                None => return Ok(Next::More { used: 0 }),
                 Some(Preface::Stranger(error)) => return Err(error),
                 Some(Preface::Features(features)) => features,
             };
@@ -98,13 +241,23 @@ impl Frames {
         let Stage::Hello { features } = self.stage else {
             return self.frame(bytes);
         };
-        match self.frame(rest)? {
+        let next = match Header::read(rest) {
+            Some((header, _)) if header.len as usize > self.len_max => {
+                return Err(self.too_long(header.len as usize));
+            }
+            Some((header, rest)) => {
+                header.check()?;
+                self.small(header, rest)?
+            }
+            None => Next::More { used: 0 },
+        };
+        match next {
             // A preface alone is looked at again; nobody sends it without a hello.
-            Next::More => {
+            Next::More { .. } => {
                 if used > 0 {
                     self.stage = Stage::Preface;
                 }
-                Ok(Next::More)
+                Ok(Next::More { used: 0 })
             }
             Next::Frame { header, payload, used: taken } if header.kind() == kind::HELLO => {
                 let hello = Hello::read(features, payload)?;
@@ -119,25 +272,38 @@ impl Frames {
             Next::Frame { header, .. } => {
                 Err(malformed(format!("a frame of kind {} in the place of the hello", header.kind())))
             }
-            next @ Next::Hello { .. } => Ok(next),
+            next @ (Next::Hello { .. } | Next::Body { .. } | Next::Whole { .. }) => Ok(next),
         }
     }
 }
 
+#[cold]
+fn not_larger(id: u64, last: u64) -> Error {
+    malformed(format!("a request with the id {id}, which is not larger than {last}"))
+}
+
 /// The payload without its checksum, which must be there and be right.
 fn checked(header: Header, payload: &[u8]) -> Result<&[u8]> {
-    let lost = |text: String| Err(Error::new(Code::DataLoss, text).in_phase(Phase::Decode));
     if !header.has(flag::CHECKSUM) {
-        return lost("a frame came without the checksum that every frame must have here".to_owned());
+        return Err(lost("a frame came without the checksum that every frame must have here".to_owned()));
     }
     let Some((payload, sum)) = payload.split_last_chunk::<4>() else {
         return Err(malformed("a frame too short for its checksum"));
     };
-    let (found, computed) = (u32::from_le_bytes(*sum), sum_of(&header.bytes(), payload));
-    if found != computed {
-        return lost(format!("a frame's checksum is {found:#010x}, its bytes have {computed:#010x}"));
-    }
+    compare(u32::from_le_bytes(*sum), sum_of(&header.bytes(), payload))?;
     Ok(payload)
+}
+
+/// Whether a frame's checksum is that of its bytes.
+pub(super) fn compare(found: u32, computed: u32) -> Result<()> {
+    if found == computed {
+        return Ok(());
+    }
+    Err(lost(format!("a frame's checksum is {found:#010x}, its bytes have {computed:#010x}")))
+}
+
+fn lost(text: String) -> Error {
+    Error::new(Code::DataLoss, text).in_phase(Phase::Decode)
 }
 
 fn sum_of(header: &[u8], rest: &[u8]) -> u32 {
@@ -191,6 +357,19 @@ impl Put {
         at
     }
 
+    /// Appends the header of a frame of `len` bytes of a body, which whoever calls lets follow. If it is to end
+    /// with a checksum, that of the header.
+    pub(super) fn begin_long(&self, out: &mut Vec<u8>, flags: u16, id: u64, len: usize) -> Option<u32> {
+        let mut header = Header { len: len as u32, method: 0, flags, id };
+        if self.sums {
+            header.flags |= flag::CHECKSUM;
+            header.len += 4;
+        }
+        let bytes = header.bytes();
+        out.extend_from_slice(&bytes);
+        self.sums.then(|| crc32c::crc32c(&bytes))
+    }
+
     /// Completes the frame that began at `at` and ends with the buffer.
     #[inline]
     pub(super) fn finish(&self, out: &mut Vec<u8>, at: usize) {
@@ -226,6 +405,11 @@ impl Put {
         self.finish(out, at);
     }
 
+    /// The id of a frame that has begun.
+    pub(super) fn id(out: &[u8], at: usize) -> u64 {
+        out.get(at..).and_then(Header::read).map_or(0, |(header, _)| header.id)
+    }
+
     /// Adds flags to a frame that has begun.
     pub(super) fn flag(out: &mut [u8], at: usize, flags: u16) {
         if let Some([_, _, _, _, _, _, low, high, ..]) =
@@ -236,7 +420,8 @@ impl Put {
         }
     }
 
-    /// Takes notice of what the peer has said of the connection; says whether that only keeps us busy.
+    /// Takes notice of what the peer has said of the connection, or what our own reader has to say to it; says
+    /// whether that only keeps us busy.
     pub(super) fn hear(&mut self, out: &mut Vec<u8>, word: &Word) -> bool {
         match word {
             Word::Hello(hello) => {
@@ -254,6 +439,11 @@ impl Put {
             }
             Word::Pong | Word::Leaving => true,
             Word::Credit { .. } => false,
+            Word::Grant { id, is_back, amount } => {
+                let back = if *is_back { flag::BACK } else { 0 };
+                self.frame(out, kind::CREDIT | back, 0, *id, &amount.to_le_bytes());
+                false
+            }
         }
     }
 }
@@ -298,8 +488,8 @@ mod tests {
         let bytes = greeting(&terms);
 
         for cut in 0..bytes.len() {
-            let mut frames = Frames::new(&terms);
-            assert!(matches!(frames.next(&bytes[..cut]), Ok(Next::More)), "cut at {cut}");
+            let mut frames = Frames::new(&terms, kind::RESPONSE, 8);
+            assert!(matches!(frames.next(&bytes[..cut]), Ok(Next::More { used: 0 })), "cut at {cut}");
             assert!(matches!(frames.next(&bytes), Ok(Next::Hello { used, .. }) if used == bytes.len()));
         }
     }
@@ -315,7 +505,7 @@ mod tests {
         for bit in 32..frame.len() * 8 {
             let mut damaged = frame.clone();
             damaged[bit / 8] ^= 1 << (bit % 8);
-            let mut frames = Frames::new(&terms);
+            let mut frames = Frames::new(&terms, kind::RESPONSE, 8);
             frames.next(&greeting).unwrap();
             assert!(frames.next(&damaged).is_err(), "bit {bit}");
         }
@@ -325,7 +515,7 @@ mod tests {
     fn a_frame_over_the_limit_is_refused_by_its_header_alone() {
         let limits = Limits::default();
         let terms = Terms::new(&limits);
-        let mut frames = Frames::new(&terms);
+        let mut frames = Frames::new(&terms, kind::RESPONSE, 8);
         frames.next(&greeting(&terms)).unwrap();
 
         let header = Header { len: u32::MAX, ..Header::default() }.bytes();

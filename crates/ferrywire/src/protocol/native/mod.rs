@@ -5,13 +5,18 @@
 use super::Protocol;
 use super::tunnel::Tunnel;
 
+mod blocks;
 mod frame;
 mod header;
 mod hello;
+mod incoming;
+mod outgoing;
 mod parts;
 mod recognise;
 mod replies;
 mod requests;
+#[cfg(test)]
+mod tests;
 
 pub use hello::Hello;
 pub use recognise::recognises;
@@ -26,6 +31,7 @@ impl Protocol for Native {
     const NAME: &'static str = "native";
     const TUNNEL: Option<Tunnel> = None;
     const IDS_GROW: bool = true;
+    const SPLICES: bool = true;
 
     type Tag = Tag;
     type Word = Word;
@@ -73,6 +79,15 @@ pub enum Word {
     Pong,
     /// More of a large body may be sent.
     Credit {
+        /// The body's call.
+        id: u64,
+        /// Whether it is the response's body.
+        is_back: bool,
+        /// How many more bytes.
+        amount: u32,
+    },
+    /// The peer may send more of a large body.
+    Grant {
         /// The body's call.
         id: u64,
         /// Whether it is the response's body.

@@ -1,14 +1,19 @@
 //! Replies: how they are written at the server, and read at the client.
 
+use std::collections::VecDeque;
+
+use bytes::Bytes;
+
 use super::frame::{Frames, Next, Put, word_of};
 use super::header::{HEADER_LEN, Header, flag, kind, malformed};
+use super::outgoing::{self, Begun, FLAT_LEN_MAX, Outgoing};
 use super::parts::{Cursor, Parts, put_metadata};
 use super::{Tag, Word};
 use crate::body::{Body, Written};
 use crate::codec::{Format, Told};
 use crate::error::{Code, Error, Result};
 use crate::message::{Answered, Read, Said};
-use crate::protocol::{Offer, ReadReplies, Terms, WriteReplies};
+use crate::protocol::{Landing, Offer, Partial, ReadReplies, Terms, Unsent, WriteReplies};
 
 /// Writes what callers get.
 #[derive(Debug)]
@@ -16,6 +21,9 @@ pub struct ReplyWriter {
     put: Put,
     /// The longest body that both sides take.
     body_len_max: usize,
+    /// The longest that needs no second look: it goes out as one frame, and the peer reads it.
+    flat_len_max: usize,
+    outgoing: Outgoing,
 }
 
 impl WriteReplies for ReplyWriter {
@@ -23,7 +31,9 @@ impl WriteReplies for ReplyWriter {
     type Word = Word;
 
     fn new(terms: &Terms<'_>) -> Self {
-        Self { put: Put::new(terms), body_len_max: terms.limits.frame_len_max }
+        let body_len_max = terms.limits.frame_len_max;
+        let flat_len_max = body_len_max.min(FLAT_LEN_MAX);
+        Self { put: Put::new(terms), body_len_max, flat_len_max, outgoing: Outgoing::default() }
     }
 
     fn greet(&mut self, out: &mut Vec<u8>, terms: &Terms<'_>, offers: &mut dyn Iterator<Item = Offer<'_>>) {
@@ -45,13 +55,9 @@ impl WriteReplies for ReplyWriter {
         if tag.is_one_way {
             return out.truncate(at);
         }
-        let len = out.len() - body_at;
-        if len > self.body_len_max {
-            out.truncate(at);
-            return self.refuse(out, tag, b"", &too_long("a reply", len, self.body_len_max));
-        }
-        if written.preamble.is_some() || written.metadata.is_some() {
-            put_before_body(out, at, body_at, written);
+        let is_long = written.splices.is_some() || out.len() - body_at > self.flat_len_max;
+        if is_long || written.preamble.is_some() || written.metadata.is_some() {
+            return self.close_unusual(out, at, body_at, tag, written);
         }
         self.put.finish(out, at);
     }
@@ -81,11 +87,28 @@ impl WriteReplies for ReplyWriter {
 
     fn acknowledge(&mut self, _out: &mut Vec<u8>, _tag: &Tag) {}
 
-    fn hear(&mut self, out: &mut Vec<u8>, word: Word) -> bool {
-        if let Word::Hello(hello) = &word {
-            self.body_len_max = self.body_len_max.min(hello.message_len_max as usize);
+    fn hear(&mut self, out: &mut Vec<u8>, word: Word) -> Result<bool> {
+        match &word {
+            Word::Hello(hello) => {
+                self.body_len_max = self.body_len_max.min(hello.message_len_max as usize);
+                self.flat_len_max = self.body_len_max.min(FLAT_LEN_MAX);
+            }
+            Word::Credit { id, is_back: true, amount } => self.outgoing.credit(*id, *amount)?,
+            _ => {}
         }
-        self.put.hear(out, &word)
+        Ok(self.put.hear(out, &word))
+    }
+
+    fn unsent(&self) -> Unsent {
+        self.outgoing.unsent()
+    }
+
+    fn pieces(&mut self, out: &mut Vec<u8>, splices: &mut Vec<(usize, Bytes)>, most: usize) -> usize {
+        self.outgoing.pieces(&self.put, out, splices, most)
+    }
+
+    fn abandon(&mut self, tag: &Tag) -> bool {
+        !self.outgoing.is_empty() && self.outgoing.abandon(tag.id)
     }
 
     fn leave(&mut self, out: &mut Vec<u8>, last: Option<&Tag>, error: Option<&Error>) {
@@ -104,19 +127,55 @@ fn too_long(what: &str, len: usize, limit: usize) -> Error {
     Error::new(Code::ResourceExhausted, text)
 }
 
-/// Puts what belongs in front of a body there; few replies have such.
-#[cold]
-fn put_before_body(out: &mut Vec<u8>, at: usize, body_at: usize, written: Written) {
+impl ReplyWriter {
+    /// Completes a reply that has something in front of its body, or is sent in pieces.
+    #[cold]
+    fn close_unusual(
+        &mut self,
+        out: &mut Vec<u8>,
+        at: usize,
+        body_at: usize,
+        tag: &Tag,
+        mut written: Written,
+    ) {
+        let len = out.len() - body_at + written.spliced_len();
+        if len > self.body_len_max {
+            out.truncate(at);
+            return self.refuse(out, tag, b"", &too_long("a reply", len, self.body_len_max));
+        }
+        let splices = written.splices.take().map(|splices| *splices).unwrap_or_default();
+        let front = out.get(body_at..).unwrap_or_default();
+        let stretches = if splices.is_empty() && front.len() <= FLAT_LEN_MAX {
+            VecDeque::new()
+        } else {
+            outgoing::stretches(out, body_at, splices)
+        };
+        let mut body_at = body_at;
+        if written.preamble.is_some() || written.metadata.is_some() {
+            body_at = put_before_body(out, at, body_at, written);
+        }
+        if stretches.is_empty() {
+            return self.put.finish(out, at);
+        }
+        let kind = kind::RESPONSE;
+        self.outgoing.begin(&self.put, out, Begun { at, body_at, kind, is_one_way: false, stretches });
+    }
+}
+
+/// Puts what belongs in front of a body there; few replies have such. Returns where the body now begins.
+fn put_before_body(out: &mut Vec<u8>, at: usize, body_at: usize, written: Written) -> usize {
     let body = out.split_off(body_at);
     if let Some(metadata) = &written.metadata {
         let flags = put_metadata(out, metadata) & flag::METADATA;
         Put::flag(out, at, flags);
     }
+    let body_at = out.len();
     if let Some(plan) = written.preamble {
         Told::new().tell(plan, out);
     }
     out.extend_from_slice(&body);
     debug_assert!(body_at >= at + HEADER_LEN, "a body stands behind its header");
+    body_at
 }
 
 /// Reads what a server answers.
@@ -129,47 +188,93 @@ impl ReadReplies for Replies {
     type Word = Word;
 
     fn new(terms: &Terms<'_>) -> Self {
-        Self { frames: Frames::new(terms) }
+        let bodies_max = terms.limits.calls_pending_max;
+        Self { frames: Frames::new(terms, kind::RESPONSE, bodies_max) }
     }
 
     #[inline]
     fn read<'b>(&'b mut self, bytes: &'b [u8]) -> Result<Read<Said<'b, Word>>> {
-        match self.frames.next(bytes)? {
+        let mut next = self.frames.next(bytes)?;
+        if let Next::Body { used } = next {
+            next = self.frames.go_on(bytes, used)?;
+        }
+        match next {
             Next::Frame { header, payload, used } if header.flags == kind::RESPONSE => {
-                let outcome = Ok(Body { format: Format::Postcard, bytes: payload, types: None });
+                let outcome =
+                    Ok(Body { format: Format::Postcard, bytes: payload, types: None, shared: None });
                 let answered = Answered { id: header.id, outcome, metadata: None };
                 Ok(Read::Message { message: Said::Answer(answered), used })
             }
             Next::Frame { header, payload, used } if header.kind() == kind::RESPONSE => {
                 let (parts, body) = Parts::read(header, payload)?;
-                let outcome = parts.format().map(|format| Body { format, bytes: body, types: None });
-                let answered = Answered { id: header.id, outcome, metadata: parts.metadata };
-                Ok(Read::Message { message: Said::Answer(answered), used })
+                Ok(Read::Message { message: answer(header, parts, body, None), used })
             }
-            Next::More => Ok(Read::More { used: 0 }),
+            Next::More { used } | Next::Body { used } => Ok(Read::More { used }),
             Next::Frame { header, payload, used } => {
-                Ok(Read::Message { message: other(header, payload)?, used })
+                Ok(Read::Message { message: self.other(header, payload)?, used })
             }
+            Next::Whole { used } => Ok(Read::Message { message: self.whole()?, used }),
             Next::Hello { hello, used } => {
                 Ok(Read::Message { message: Said::Word(Word::Hello(hello)), used })
             }
         }
     }
+
+    #[inline]
+    fn landing(&mut self) -> Option<Landing<'_>> {
+        self.frames.landing()
+    }
+
+    #[inline]
+    fn partial(&self) -> Option<Partial> {
+        self.frames.partial()
+    }
+
+    fn grant(&mut self) -> Option<Word> {
+        let (id, amount) = self.frames.grant()?;
+        Some(Word::Grant { id, is_back: true, amount })
+    }
 }
 
-fn other<'b>(header: Header, payload: &[u8]) -> Result<Said<'b, Word>> {
-    match header.kind() {
-        kind::ERROR => {
-            let (parts, body) = Parts::read(header, payload)?;
-            let outcome = Err(read_error(header, body)?);
-            Ok(Said::Answer(Answered { id: header.id, outcome, metadata: parts.metadata }))
+impl Replies {
+    fn other<'b>(&mut self, header: Header, payload: &[u8]) -> Result<Said<'b, Word>> {
+        match header.kind() {
+            kind::ERROR => {
+                let (parts, body) = Parts::read(header, payload)?;
+                let outcome = Err(read_error(header, body)?);
+                // What has come of a response's body is of no use any more.
+                self.frames.abandon(header.id);
+                Ok(Said::Answer(Answered { id: header.id, outcome, metadata: parts.metadata }))
+            }
+            kind::GO_AWAY => Ok(leaving(header, payload)),
+            kind => match word_of(header, payload)? {
+                Some(word) => Ok(Said::Word(word)),
+                None => Err(malformed(format!("a frame of kind {kind} where nothing is offered"))),
+            },
         }
-        kind::GO_AWAY => Ok(leaving(header, payload)),
-        kind => match word_of(header, payload)? {
-            Some(word) => Ok(Said::Word(word)),
-            None => Err(malformed(format!("a frame of kind {kind} where nothing is offered"))),
-        },
     }
+
+    /// The response whose body came in pieces, or was too long for a read buffer.
+    #[cold]
+    fn whole(&mut self) -> Result<Said<'_, Word>> {
+        let Some(whole) = self.frames.whole() else {
+            return Err(malformed("the end of a body that never began"));
+        };
+        let header = whole.header;
+        let (parts, body) = whole.open();
+        Ok(answer(header, parts, body, Some(body)))
+    }
+}
+
+#[inline]
+fn answer<'b>(
+    header: Header,
+    parts: Parts<'b>,
+    bytes: &'b [u8],
+    shared: Option<&'b Bytes>,
+) -> Said<'b, Word> {
+    let outcome = parts.format().map(|format| Body { format, bytes, types: None, shared });
+    Said::Answer(Answered { id: header.id, outcome, metadata: parts.metadata })
 }
 
 fn read_error(header: Header, body: &[u8]) -> Result<Error> {

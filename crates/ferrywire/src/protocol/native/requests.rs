@@ -2,23 +2,24 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
+
 use super::frame::{Frames, Next, Put, word_of};
 use super::header::{Header, flag, kind, malformed};
 use super::hello::{Hello, milliseconds};
+use super::outgoing::{self, Begun, FLAT_LEN_MAX, Outgoing};
 use super::parts::{Parts, put_metadata, put_short_text};
 use super::{Tag, Word};
-use crate::body::Body;
-use crate::codec::{Format, Preamble, Told};
+use crate::body::{Body, Written};
+use crate::codec::{Format, Told};
 use crate::error::Result;
 use crate::message::{Ask, Asked, Head, Read, Wanted};
-use crate::protocol::{ReadRequests, Terms, WriteRequests};
+use crate::protocol::{Landing, Partial, ReadRequests, Terms, Unsent, WriteRequests};
 
 /// Reads the requests of a caller.
 #[derive(Debug)]
 pub struct Requests {
     frames: Frames,
-    /// The latest id, zero before the first: the next is larger.
-    last: u64,
     /// How long the caller waits that does not say it.
     timeout: Option<Duration>,
 }
@@ -28,19 +29,28 @@ impl ReadRequests for Requests {
     type Word = Word;
 
     fn new(terms: &Terms<'_>) -> Self {
-        Self { frames: Frames::new(terms), last: 0, timeout: None }
+        let bodies_max = terms.limits.calls_per_connection_max;
+        Self { frames: Frames::new(terms, kind::REQUEST, bodies_max), timeout: None }
     }
 
     #[inline]
     fn read<'b>(&'b mut self, bytes: &'b [u8]) -> Result<Read<Asked<'b, Tag, Word>>> {
-        match self.frames.next(bytes)? {
+        let mut next = self.frames.next(bytes)?;
+        if let Next::Body { used } = next {
+            next = self.frames.go_on(bytes, used)?;
+        }
+        match next {
             Next::Frame { header, payload, used } if header.kind() == kind::REQUEST => {
                 let message = Asked::Call(self.request(header, payload)?);
                 Ok(Read::Message { message, used })
             }
-            Next::More => Ok(Read::More { used: 0 }),
+            Next::More { used } | Next::Body { used } => Ok(Read::More { used }),
             Next::Frame { header, payload, used } => {
-                Ok(Read::Message { message: other(header, payload)?, used })
+                Ok(Read::Message { message: self.other(header, payload)?, used })
+            }
+            Next::Whole { used } => {
+                let message = Asked::Call(self.whole()?);
+                Ok(Read::Message { message, used })
             }
             Next::Hello { hello, used } => {
                 self.timeout = hello.timeout;
@@ -48,53 +58,87 @@ impl ReadRequests for Requests {
             }
         }
     }
+
+    #[inline]
+    fn landing(&mut self) -> Option<Landing<'_>> {
+        self.frames.landing()
+    }
+
+    #[inline]
+    fn partial(&self) -> Option<Partial> {
+        self.frames.partial()
+    }
+
+    fn grant(&mut self) -> Option<Word> {
+        let (id, amount) = self.frames.grant()?;
+        Some(Word::Grant { id, is_back: false, amount })
+    }
 }
 
 impl Requests {
     #[inline]
     fn request<'b>(&mut self, header: Header, payload: &'b [u8]) -> Result<Ask<'b, Tag>> {
-        if header.id <= self.last {
-            return Err(not_larger(header.id, self.last));
-        }
-        self.last = header.id;
+        self.frames.grow(header.id)?;
         // A plain request has no parts to look for.
         if header.flags == kind::REQUEST {
             let tag = Tag { id: header.id, is_one_way: false };
-            let body = Ok(Body { format: Format::Postcard, bytes: payload, types: None });
+            let body = Ok(Body { format: Format::Postcard, bytes: payload, types: None, shared: None });
             let method = Wanted::Numbered(header.method);
             return Ok(Ask { tag, method, body, timeout: self.timeout, metadata: None });
         }
         let (parts, body) = Parts::read(header, payload)?;
-        let method = match parts.name {
-            None => Wanted::Numbered(header.method),
-            Some((name, fingerprint)) => Wanted::Named { name, fingerprint },
-        };
-        let body = match parts.format() {
-            Ok(format) => Ok(Body { format, bytes: body, types: None }),
-            Err(error) => Err(error.not_executed()),
-        };
-        let tag = Tag { id: header.id, is_one_way: header.has(flag::ONE_WAY) };
-        Ok(Ask { tag, method, body, timeout: parts.timeout.or(self.timeout), metadata: parts.metadata })
+        Ok(ask(header, parts, body, None, self.timeout))
     }
-}
 
-#[cold]
-fn not_larger(id: u64, last: u64) -> crate::error::Error {
-    malformed(format!("a request with the id {id}, which is not larger than {last}"))
-}
+    /// The request whose body came in pieces, or was too long for a read buffer.
+    #[cold]
+    fn whole(&mut self) -> Result<Ask<'_, Tag>> {
+        let Some(whole) = self.frames.whole() else {
+            return Err(malformed("the end of a body that never began"));
+        };
+        let header = whole.header;
+        let (parts, body) = whole.open();
+        Ok(ask(header, parts, body, Some(body), self.timeout))
+    }
 
-fn other<'b>(header: Header, payload: &[u8]) -> Result<Asked<'b, Tag, Word>> {
-    match header.kind() {
-        kind::CANCEL => {
-            let target = Tag { id: header.id, is_one_way: false };
-            Ok(Asked::Cancel { target, reply_to: None })
+    fn other<'b>(&mut self, header: Header, payload: &[u8]) -> Result<Asked<'b, Tag, Word>> {
+        match header.kind() {
+            kind::CANCEL => match self.frames.abandon(header.id) {
+                Some(begun) => {
+                    Ok(Asked::Withdrawn(Tag { id: begun.id, is_one_way: begun.has(flag::ONE_WAY) }))
+                }
+                None => {
+                    let target = Tag { id: header.id, is_one_way: false };
+                    Ok(Asked::Cancel { target, reply_to: None })
+                }
+            },
+            kind::GO_AWAY => Ok(Asked::Word(Word::Leaving)),
+            kind => match word_of(header, payload)? {
+                Some(word) => Ok(Asked::Word(word)),
+                None => Err(malformed(format!("a frame of kind {kind} where nothing was asked"))),
+            },
         }
-        kind::GO_AWAY => Ok(Asked::Word(Word::Leaving)),
-        kind => match word_of(header, payload)? {
-            Some(word) => Ok(Asked::Word(word)),
-            None => Err(malformed(format!("a frame of kind {kind} where nothing was asked"))),
-        },
     }
+}
+
+#[inline]
+fn ask<'b>(
+    header: Header,
+    parts: Parts<'b>,
+    bytes: &'b [u8],
+    shared: Option<&'b Bytes>,
+    timeout: Option<Duration>,
+) -> Ask<'b, Tag> {
+    let method = match parts.name {
+        None => Wanted::Numbered(header.method),
+        Some((name, fingerprint)) => Wanted::Named { name, fingerprint },
+    };
+    let body = match parts.format() {
+        Ok(format) => Ok(Body { format, bytes, types: None, shared }),
+        Err(error) => Err(error.not_executed()),
+    };
+    let tag = Tag { id: header.id, is_one_way: header.has(flag::ONE_WAY) };
+    Ask { tag, method, body, timeout: parts.timeout.or(timeout), metadata: parts.metadata }
 }
 
 /// Writes the requests of a caller.
@@ -105,6 +149,7 @@ pub struct RequestWriter {
     hello: Option<Hello>,
     /// The peer's numbers of the methods that were called, by their places.
     numbers: Vec<Number>,
+    outgoing: Outgoing,
 }
 
 /// What is known of a method at the peer.
@@ -123,7 +168,7 @@ impl WriteRequests for RequestWriter {
 
     fn new(terms: &Terms<'_>) -> Self {
         let format = terms.format.unwrap_or(Format::Postcard);
-        Self { put: Put::new(terms), format, hello: None, numbers: Vec::new() }
+        Self { put: Put::new(terms), format, hello: None, numbers: Vec::new(), outgoing: Outgoing::default() }
     }
 
     fn format(&self) -> Format {
@@ -140,8 +185,8 @@ impl WriteRequests for RequestWriter {
         out: &mut Vec<u8>,
         id: u64,
         head: &Head<'_>,
-        preamble: Option<&'static Preamble>,
-        body: &[u8],
+        written: &mut Written,
+        body: &mut Vec<u8>,
     ) {
         let number = match head.place.and_then(|place| self.numbers.get(place as usize)) {
             Some(Number::Is(number)) => Some(*number),
@@ -150,25 +195,58 @@ impl WriteRequests for RequestWriter {
         };
         let at = self.put.begin(out, kind::REQUEST, number.unwrap_or(0), id);
         self.put_parts(out, at, head, number.is_none());
-        if let Some(plan) = preamble {
+        let body_at = out.len();
+        if let Some(plan) = written.preamble {
             Told::new().tell(plan, out);
+        }
+        if body.len() > FLAT_LEN_MAX || written.splices.is_some() {
+            let splices = written.splices.take().map(|splices| *splices).unwrap_or_default();
+            let front_len = outgoing::front_len(&splices);
+            out.extend_from_slice(body.get(..front_len).unwrap_or_default());
+            let stretches = outgoing::stretches(body, 0, splices);
+            let (kind, is_one_way) = (kind::REQUEST, head.is_one_way);
+            return self.outgoing.begin(&self.put, out, Begun { at, body_at, kind, is_one_way, stretches });
         }
         out.extend_from_slice(body);
         self.put.finish(out, at);
     }
 
     fn cancel(&mut self, out: &mut Vec<u8>, id: u64) {
+        if !self.outgoing.is_empty() {
+            self.outgoing.abandon(id);
+        }
         self.put.frame(out, kind::CANCEL, 0, id, b"");
     }
 
-    fn hear(&mut self, out: &mut Vec<u8>, word: Word) -> bool {
+    fn unsent(&self) -> Unsent {
+        self.outgoing.unsent()
+    }
+
+    fn pieces(&mut self, out: &mut Vec<u8>, splices: &mut Vec<(usize, Bytes)>, most: usize) -> usize {
+        self.outgoing.pieces(&self.put, out, splices, most)
+    }
+
+    fn holds(&self, id: u64) -> bool {
+        self.outgoing.holds(id)
+    }
+
+    fn retain(&mut self, out: &mut Vec<u8>, is_awaited: &mut dyn FnMut(u64) -> bool) {
+        while let Some(id) = self.outgoing.find_awaited(|id| !is_awaited(id)) {
+            self.cancel(out, id);
+        }
+    }
+
+    fn hear(&mut self, out: &mut Vec<u8>, word: Word) -> Result<bool> {
+        if let Word::Credit { id, is_back: false, amount } = word {
+            self.outgoing.credit(id, amount)?;
+        }
         let is_idle = self.put.hear(out, &word);
         if let Word::Hello(hello) = word {
             self.hello = Some(hello);
             // What was called by name until now may have a number.
             self.numbers.clear();
         }
-        is_idle
+        Ok(is_idle)
     }
 
     fn calls_max(&self) -> Option<usize> {

@@ -101,7 +101,7 @@ impl Pairs {
 
     fn body<'b>(&'b self, bytes: &'b [u8], place: (usize, usize)) -> Body<'b> {
         let bytes = bytes.get(place.0..place.1).unwrap_or_default();
-        Body { format: Format::Gob, bytes, types: Some(self.messages.types()) }
+        Body { format: Format::Gob, bytes, types: Some(self.messages.types()), shared: None }
     }
 }
 
@@ -285,7 +285,7 @@ impl WriteReplies for ReplyWriter {
         put_value(&mut self.told, out, &true, &ACKNOWLEDGED);
     }
 
-    fn hear(&mut self, _out: &mut Vec<u8>, word: Infallible) -> bool {
+    fn hear(&mut self, _out: &mut Vec<u8>, word: Infallible) -> Result<bool> {
         match word {}
     }
 }
@@ -329,9 +329,10 @@ impl WriteRequests for RequestWriter {
         out: &mut Vec<u8>,
         id: u64,
         head: &Head<'_>,
-        preamble: Option<&'static Preamble>,
-        body: &[u8],
+        written: &mut Written,
+        body: &mut Vec<u8>,
     ) {
+        let preamble = written.preamble;
         self.define(out);
         put_header(out, Header { method: head.method.as_bytes(), seq: id, error: b"" });
         if let Some(plan) = preamble {
@@ -350,7 +351,7 @@ impl WriteRequests for RequestWriter {
         put_value(&mut self.told, out, &CancelArgs { seq: id }, &CANCEL_ARGS);
     }
 
-    fn hear(&mut self, _out: &mut Vec<u8>, word: Infallible) -> bool {
+    fn hear(&mut self, _out: &mut Vec<u8>, word: Infallible) -> Result<bool> {
         match word {}
     }
 }
@@ -364,7 +365,13 @@ mod tests {
         let mut out = Vec::new();
         let mut writer = RequestWriter::new(&Terms::new(&Limits::default()));
 
-        writer.request(&mut out, 0, &Head::of("Arith.Multiply"), None, b"\x03\x04\x00\x0e");
+        writer.request(
+            &mut out,
+            0,
+            &Head::of("Arith.Multiply"),
+            &mut Written::default(),
+            &mut b"\x03\x04\x00\x0e".to_vec(),
+        );
 
         let expected =
             [REQUEST_DEFINITION, b"\x13\xff\x80\x01\x0eArith.Multiply\x00", b"\x03\x04\x00\x0e"].concat();
