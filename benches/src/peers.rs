@@ -76,7 +76,7 @@ pub fn built(is_wanted: impl Fn(&str) -> bool) -> Result<(Vec<Variant>, Vec<Left
             })),
             Err(error) => left_out.extend(wanted.into_iter().map(|variant| LeftOut {
                 name: variant.name,
-                reason: format!("not built: {}", last_line(&error.to_string())),
+                reason: format!("not built: {}", main_line(&error.to_string())),
             })),
         }
     }
@@ -132,6 +132,8 @@ fn run(command: &mut Command) -> Result<String> {
     }
 }
 
-fn last_line(text: &str) -> &str {
-    text.trim_end().lines().last().unwrap_or_default()
+/// The line that says what went wrong: cargo's errors have advice behind them.
+fn main_line(text: &str) -> &str {
+    let error = text.lines().find(|line| line.starts_with("error"));
+    error.or(text.trim_end().lines().last()).unwrap_or_default()
 }

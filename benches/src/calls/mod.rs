@@ -37,6 +37,12 @@ pub struct Choice {
 }
 
 impl Choice {
+    /// Whether less is measured than there is.
+    fn is_narrow(&self) -> bool {
+        let Narrowed { placements, shapes, payload_lens } = &self.narrowed;
+        !(self.only.is_empty() && placements.is_empty() && shapes.is_empty() && payload_lens.is_empty())
+    }
+
     /// Whether the peer of this name takes part. Raw does in any case: it says what could be reached at best.
     pub fn includes(&self, name: &str) -> bool {
         self.only.is_empty() || name == "raw" || self.only.iter().any(|only| name.starts_with(only.as_str()))
@@ -97,6 +103,9 @@ pub fn run(effort: &Effort, choice: &Choice) -> Result<()> {
     }
     let (measured, tables): (Vec<_>, Vec<_>) = all.into_iter().unzip();
     let goals = goals::reached(&measured, &choice.ours);
+    // Of a part of the workloads most goals say nothing.
+    let goals: Vec<_> =
+        goals.into_iter().filter(|goal| !choice.is_narrow() || goal.found.is_some()).collect();
     goals::print(&goals);
     left_out.sort_by(|one, other| one.name.cmp(&other.name));
     left_out.dedup();
@@ -111,7 +120,8 @@ pub fn run(effort: &Effort, choice: &Choice) -> Result<()> {
 
 fn may_come_with_many(variant: &Variant, choice: &Choice) -> bool {
     let name = variant.name.as_str();
-    name == choice.ours || NEEDED_WITH_MANY.contains(&name) || !choice.only.is_empty()
+    let is_asked_for = !choice.only.is_empty() && !variant.program.is_this();
+    name == choice.ours || NEEDED_WITH_MANY.contains(&name) || is_asked_for
 }
 
 fn start<'v>(

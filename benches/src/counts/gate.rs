@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use peer_support::Result;
 
-use super::{Counts, count, ours};
+use super::{Counts, count, counted, ours};
 
 /// What a count may grow by before it is held to be worse.
 const GROWTH_MAX: f64 = 1.03;
@@ -19,12 +19,12 @@ pub fn check() -> Result<()> {
     println!("counts per call, client and server together, held against benches/counts.json\n");
     let text = fs::read_to_string(path()).map_err(|error| format!("{}: {error}", path().display()))?;
     let mut before: Vec<Counts> = serde_json::from_str(&text)?;
-    let mut grown = Vec::new();
+    let (mut grown, counted) = (Vec::new(), counted()?);
     // What the machine does beside only ever adds to a count, and not each time.
     for _ in 0..COUNTED_AT_MOST {
         let variants =
             ours()?.into_iter().filter(|ours| before.iter().any(|before| before.peer == ours.name));
-        let now = count(&variants.collect::<Vec<_>>());
+        let now = count(&variants.collect::<Vec<_>>(), &counted);
         before.retain(|before| !grown_since(before, &now).is_empty());
         grown = before.iter().flat_map(|before| grown_since(before, &now)).collect();
         if grown.is_empty() {
@@ -37,7 +37,7 @@ pub fn check() -> Result<()> {
 
 /// Rewrites the file.
 pub fn update() -> Result<()> {
-    let counts = count(&ours()?);
+    let counts = count(&ours()?, &counted()?);
     Ok(fs::write(path(), serde_json::to_string_pretty(&counts)? + "\n")?)
 }
 

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::calls::Choice;
 use crate::peers::{self, Variant};
+use crate::ratio::{Bound, Verdict};
 use crate::{keep, output_directory};
 
 mod gate;
@@ -36,9 +37,10 @@ pub struct Counts {
 }
 
 impl Counts {
-    fn of(variant: &Variant, depth: usize) -> Result<Self> {
+    fn of(variant: &Variant, depth: usize, counted: &Path) -> Result<Self> {
         let program = variant.program.clone();
-        let alone = Alone { program, payload_len: PAYLOAD_LEN, connections: 1, depth };
+        let counted = program.is_this().then(|| counted.to_owned());
+        let alone = Alone { program, counted, payload_len: PAYLOAD_LEN, connections: 1, depth };
         let Allocated { times, bytes } = alone.allocations()?;
         Ok(Self {
             peer: variant.name.clone(),
@@ -69,6 +71,45 @@ impl std::fmt::Display for Counts {
     }
 }
 
+/// Whom the goals mean: our protocol, and payloads for which the program itself need not allocate.
+const MEANT: &str = "ferrywire-native-block";
+
+/// By calls in flight, what instructions, system calls and allocations must not exceed.
+const GOALS: [(usize, f64, f64, f64); 2] = [(1, 7000.0, 6.0, 0.0), (100, 2000.0, 0.10, 0.0)];
+
+/// Counts of two runs differ by that much though nothing has changed.
+const CHANCE: f64 = 0.005;
+
+/// A goal, and what was found.
+#[derive(Clone, Debug, Serialize)]
+struct Reached {
+    goal: String,
+    bound: Bound,
+    found: f64,
+    verdict: Verdict,
+}
+
+fn reached(all: &[Counts]) -> Vec<Reached> {
+    let mut reached = Vec::new();
+    for (depth, instructions, system_calls, allocations) in GOALS {
+        let Some(counts) = all.iter().find(|counts| counts.peer == MEANT && counts.depth == depth) else {
+            continue;
+        };
+        let bounds = [
+            ("user instructions", instructions, counts.instructions),
+            ("system calls", system_calls, counts.system_calls_in_all()),
+            ("allocations", allocations, counts.allocations),
+        ];
+        reached.extend(bounds.map(|(what, most, found)| Reached {
+            goal: format!("{MEANT}, 1×{depth}: {what} per call"),
+            bound: Bound::AtMost(most),
+            found,
+            verdict: Bound::AtMost(most + CHANCE).verdict(found),
+        }));
+    }
+    reached
+}
+
 /// Ours, in the ways that are counted: with payloads that are vectors, and with such that are as long as their type says.
 fn ours() -> Result<Vec<Variant>> {
     let mut variants = Vec::new();
@@ -82,13 +123,13 @@ fn ours() -> Result<Vec<Variant>> {
 }
 
 /// Counts all of `variants`, and prints them; what cannot be counted is said, and left out.
-fn count(variants: &[Variant]) -> Vec<Counts> {
+fn count(variants: &[Variant], counted: &Path) -> Vec<Counts> {
     println!("| | in flight | user instructions | system calls | allocations | bytes allocated |");
     println!("|---|--:|--:|---|--:|--:|");
     let mut all = Vec::new();
     for variant in variants {
         for depth in DEPTHS {
-            match Counts::of(variant, depth) {
+            match Counts::of(variant, depth, counted) {
                 Ok(counts) => {
                     println!("{counts}");
                     all.push(counts);
@@ -105,6 +146,7 @@ fn count(variants: &[Variant]) -> Vec<Counts> {
 #[derive(Debug, Serialize)]
 struct Report {
     payload_len: usize,
+    goals: Vec<Reached>,
     calls: Vec<Counts>,
     /// Allocations and bytes, by value and operation.
     gob: Vec<Operation>,
@@ -120,14 +162,20 @@ struct Operation {
 /// Counts, prints and keeps the counts: ours, and of those peers that are asked for by name.
 pub fn run(choice: &Choice) -> Result<()> {
     println!("# Counts\n\nPer call of {PAYLOAD_LEN} B, client and server together in one thread over TCP.\n");
-    let mut variants = ours()?;
+    let (mut variants, counted) = (ours()?, counted()?);
     if !choice.only.is_empty() {
         variants.extend(peers::built(|name| choice.includes(name))?.0);
     }
-    let calls = count(&variants);
+    let calls = count(&variants, &counted);
+    let goals = reached(&calls);
+    println!("## Goals\n\n| goal | bound | found | |\n|---|--:|--:|---|");
+    for Reached { goal, bound, found, verdict } in &goals {
+        println!("| {goal} | {bound} | {found:.3} | {verdict} |");
+    }
+    println!();
     println!("Allocations per operation of gob\n\n| value, operation | allocations | bytes |\n|---|--:|--:|");
     let mut gob = Vec::new();
-    for line in output_of(Command::new(counted()?).arg("gob"))?.lines() {
+    for line in output_of(Command::new(counted).arg("gob"))?.lines() {
         let (what, counts) = line.split_once(": ").ok_or("expected `WHAT: ALLOCATIONS BYTES`")?;
         let (allocations, bytes) = counts.split_once(' ').ok_or("expected two numbers")?;
         let (allocations, bytes) = (allocations.parse()?, bytes.parse()?);
@@ -135,7 +183,7 @@ pub fn run(choice: &Choice) -> Result<()> {
         gob.push(Operation { what: what.to_owned(), allocations, bytes });
     }
     println!();
-    keep("counts.json", &Report { payload_len: PAYLOAD_LEN, calls, gob })
+    keep("counts.json", &Report { payload_len: PAYLOAD_LEN, goals, calls, gob })
 }
 
 /// The program with the counting allocator, built as this one was.

@@ -3,11 +3,11 @@
 //! Two runs of different length are subtracted, so that starting, connecting and the first calls do not count.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::process::{Command, Output};
 
 use peer_support::Result;
 
-use super::counted;
 use crate::output_directory;
 use crate::process::Program;
 
@@ -20,6 +20,8 @@ const RUNS: usize = 5;
 #[derive(Clone, Debug)]
 pub struct Alone {
     pub program: Program,
+    /// The same program with an allocator that counts, if there is such a one.
+    pub counted: Option<PathBuf>,
     pub payload_len: usize,
     pub connections: usize,
     pub depth: usize,
@@ -48,20 +50,17 @@ impl Alone {
     /// Of a peer memcheck counts them. Ours has a program that counts them itself, because below memcheck a method takes so
     /// long that now and then it is run as a task of its own; of several runs the least counts.
     pub fn allocations(&self) -> Result<Allocated> {
-        let slopes = match self.program.is_this() {
-            true => {
-                let path = counted()?;
-                self.slopes(|calls| {
-                    let runs = (0..RUNS).map(|_| self.run(&mut Command::new(&path), calls));
-                    let said = runs.collect::<Result<Vec<_>>>()?;
-                    let least = |mark| {
-                        let numbers = said.iter().map(|said| number_after(said, mark));
-                        numbers.reduce(|one, other| Ok(one?.min(other?))).expect("there were runs")
-                    };
-                    Ok([least("allocations: ")?, least("bytes: ")?])
-                })
-            }
-            false => self.slopes(|calls| {
+        let slopes = match &self.counted {
+            Some(path) => self.slopes(|calls| {
+                let runs = (0..RUNS).map(|_| self.run(&mut Command::new(path), calls));
+                let said = runs.collect::<Result<Vec<_>>>()?;
+                let least = |mark| {
+                    let numbers = said.iter().map(|said| number_after(said, mark));
+                    numbers.reduce(|one, other| Ok(one?.min(other?))).expect("there were runs")
+                };
+                Ok([least("allocations: ")?, least("bytes: ")?])
+            }),
+            None => self.slopes(|calls| {
                 let tool = ["--tool=memcheck", "--leak-check=no", "--undef-value-errors=no"];
                 let said = self.under(Command::new("valgrind").args(tool), calls)?;
                 Ok([number_after(&said, "total heap usage: ")?, number_after(&said, "frees, ")?])
