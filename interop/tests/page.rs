@@ -5,6 +5,7 @@
 use std::process::Stdio;
 
 use ferrywire::Client;
+use ferrywire::protocol::NetRpc;
 use ferrywire_interop::harness::{Go, Ours, Tally, Transport};
 use ferrywire_interop::zoo::{Args, ArithClient};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -86,7 +87,7 @@ fn on_the_wire(go: &str) -> String {
 
 async fn our_page() -> String {
     let server = Ours::start(Transport::Tcp).await;
-    let client = Client::connect(server.address()).await.unwrap();
+    let client = Client::builder().protocol(NetRpc).connect(server.address()).await.unwrap();
     ArithClient::new(client).multiply(Args { a: 6, b: 7 }).await.unwrap();
     let place = server.address().trim_start_matches("tcp://");
     let mut stream = TcpStream::connect(place).await.unwrap();

@@ -4,6 +4,7 @@
 use std::process::Stdio;
 use std::time::Duration;
 
+use ferrywire::protocol::NetRpc;
 use ferrywire::transport::{Peer, Stream};
 use ferrywire::{Client, Code};
 use ferrywire_interop::harness::{Go, Outcome, Tally, nonces};
@@ -34,7 +35,7 @@ async fn we_start_a_go_program(go: &Go) {
     server.arg("-stdio").stdin(Stdio::piped()).stdout(Stdio::piped());
     let mut child = server.spawn().unwrap();
     let (output, input) = (child.stdout.take().unwrap(), child.stdin.take().unwrap());
-    let client = Client::builder().over(Stream::new(output, input, Peer::named("a child")));
+    let client = Client::builder().protocol(NetRpc).over(Stream::new(output, input, Peer::named("a child")));
 
     let mut passed = Vec::new();
     let mut note = |name: &str, ended: Outcome| {

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "in a test, a failure is the report")]
 
 use ferrywire::Client;
+use ferrywire::protocol::NetRpc;
 use ferrywire_interop::harness::{Go, GoServer, Ours, Tally, Transport, nonces};
 
 static TALLY: Tally = Tally::new("64 tasks × 1,000 calls each way", 4);
@@ -22,7 +23,7 @@ async fn go_stresses_us(go: &Go, transport: Transport) {
 
 async fn we_stress_go(go: &Go, transport: Transport) {
     let server = GoServer::start(go, transport).await;
-    let client = Client::connect(server.address()).await.unwrap();
+    let client = Client::builder().protocol(NetRpc).connect(server.address()).await.unwrap();
 
     let ended = nonces(&client, 64, 1000).await;
 

@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use ferrywire::protocol::NetRpc;
 use ferrywire::transport::Memory;
 use ferrywire::{Client, Code, Limits, Phase, Server};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -505,7 +506,7 @@ async fn a_reply_that_does_not_encode_is_an_error_and_leaves_the_stream_in_step(
     let server = server.bind("memory://oracle").await.unwrap();
     let handle = server.handle();
     tokio::spawn(server.run());
-    let client = Client::builder().memory(&memory).connect("memory://oracle").await.unwrap();
+    let client = Client::builder().protocol(NetRpc).memory(&memory).connect("memory://oracle").await.unwrap();
     let oracle = OracleClient::new(client);
 
     for number in [13, 14] {
@@ -546,7 +547,7 @@ async fn a_hostile_reply_is_an_error_for_its_call() {
         .concat();
     for body in [huge_count, deep, value(INT, &[0]), value(OWN + 9, &[0, 0]), vec![0]] {
         let (ours, theirs) = pipe(8192);
-        let client = ProbeClient::new(Client::builder().over(ours));
+        let client = ProbeClient::new(Client::builder().protocol(NetRpc).over(ours));
         let mut server = RawServer::over(theirs);
 
         let (error, ()) = tokio::join!(client.twice(1), async {
@@ -759,7 +760,9 @@ async fn a_server_that_opens_no_tunnel_is_named_by_its_status() {
     ] {
         let (address, serving) = answering(reply).await;
 
-        let error = in_time("the dial ends", Client::connect(address.as_str())).await.unwrap_err();
+        let error = in_time("the dial ends", Client::builder().protocol(NetRpc).connect(address.as_str()))
+            .await
+            .unwrap_err();
 
         assert_eq!((error.code(), error.phase()), (Code::Unavailable, Some(Phase::Connect)), "{shown}");
         assert!(error.message().contains(shown), "{shown}: {error}");
@@ -789,7 +792,8 @@ async fn bytes_behind_a_servers_head_are_kept() {
         socket
     });
 
-    let client = ProbeClient::new(Client::connect(address.as_str()).await.unwrap());
+    let client =
+        ProbeClient::new(Client::builder().protocol(NetRpc).connect(address.as_str()).await.unwrap());
     let doubled = in_time("the call is answered", client.twice(21)).await;
 
     assert_eq!(doubled.unwrap(), 42);
@@ -801,7 +805,10 @@ async fn bytes_behind_a_servers_head_are_kept() {
 async fn a_server_that_reads_nothing_does_not_make_its_caller_grow() {
     let (ours, _theirs) = pipe(64);
     let client = ProbeClient::new(
-        Client::builder().limits(limits(|limits| limits.outbound_len_max = 50_000)).over(ours),
+        Client::builder()
+            .protocol(NetRpc)
+            .limits(limits(|limits| limits.outbound_len_max = 50_000))
+            .over(ours),
     );
 
     for _ in 0..1000 {

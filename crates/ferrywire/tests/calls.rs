@@ -5,6 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::pin::pin;
 use std::time::Duration;
 
+use ferrywire::protocol::NetRpc;
 use ferrywire::transport::{Memory, Place, Transport};
 use ferrywire::{Client, Code, Error, Limits, Phase, Server};
 use futures_util::future::join_all;
@@ -39,7 +40,7 @@ impl Drop for Folder {
 }
 
 fn client_over(stream: ferrywire::transport::Stream, limits: Limits) -> ProbeClient {
-    ProbeClient::new(Client::builder().limits(limits).over(stream))
+    ProbeClient::new(Client::builder().protocol(NetRpc).limits(limits).over(stream))
 }
 
 /// Closes a socket without a farewell.
@@ -258,7 +259,7 @@ async fn a_frame_whose_decoder_panics_is_an_error() {
     let server = Server::builder().memory(&memory).register(TrapsServer::new(Trapper));
     let server = server.bind("memory://traps").await.unwrap();
     tokio::spawn(server.run());
-    let client = Client::builder().memory(&memory).connect("memory://traps").await.unwrap();
+    let client = Client::builder().protocol(NetRpc).memory(&memory).connect("memory://traps").await.unwrap();
     let traps = TrapsClient::new(client);
 
     let error = traps.spring(Trap(13)).await.unwrap_err();
@@ -275,7 +276,7 @@ async fn a_reply_whose_decoder_panics_leaves_the_connection_usable() {
     let server = server.bind("memory://traps").await.unwrap();
     let handle = server.handle();
     tokio::spawn(server.run());
-    let client = Client::builder().memory(&memory).connect("memory://traps").await.unwrap();
+    let client = Client::builder().protocol(NetRpc).memory(&memory).connect("memory://traps").await.unwrap();
 
     let error = client.start::<_, Trap>("Traps.Set", &13_i64).await.unwrap_err();
 
@@ -293,7 +294,7 @@ async fn a_call_that_times_out_while_connecting_says_so_and_has_not_run() {
     // It accepts in the kernel, and nobody ever answers the CONNECT.
     let _listener = std::os::unix::net::UnixListener::bind(folder.0.join("mute")).unwrap();
     let address = format!("http+unix://{}", folder.0.join("mute").display());
-    let client = Client::builder().lazy(address.as_str()).unwrap();
+    let client = Client::builder().protocol(NetRpc).lazy(address.as_str()).unwrap();
 
     let error =
         client.call::<_, i64>("Probe.Twice", &1_i64).timeout(Duration::from_secs(1)).await.unwrap_err();
@@ -801,7 +802,7 @@ async fn a_dial_that_times_out_leaves_no_task_and_no_socket() {
     let folder = Folder::new("dial");
     let listener = tokio::net::UnixListener::bind(folder.0.join("mute")).unwrap();
     let address = format!("http+unix://{}", folder.0.join("mute").display());
-    let client = Client::builder().memory(&memory).lazy(address.as_str()).unwrap();
+    let client = Client::builder().protocol(NetRpc).memory(&memory).lazy(address.as_str()).unwrap();
     let before = tasks();
 
     let error = client.call::<_, i64>("Probe.Twice", &1_i64).await.unwrap_err();
@@ -817,7 +818,7 @@ async fn a_dial_that_times_out_leaves_no_task_and_no_socket() {
 
 #[tokio::test]
 async fn an_address_without_a_server_is_unavailable_and_says_which() {
-    let error = Client::connect("tcp://127.0.0.1:1").await.unwrap_err();
+    let error = Client::builder().protocol(NetRpc).connect("tcp://127.0.0.1:1").await.unwrap_err();
 
     assert_eq!((error.code(), error.phase()), (Code::Unavailable, Some(Phase::Connect)));
     assert_eq!(error.peer(), Some("tcp://127.0.0.1:1"));
@@ -826,7 +827,7 @@ async fn an_address_without_a_server_is_unavailable_and_says_which() {
 
 #[tokio::test]
 async fn a_memory_address_without_a_memory_says_the_way_out() {
-    let error = Client::connect("memory://rig").await.unwrap_err();
+    let error = Client::builder().protocol(NetRpc).connect("memory://rig").await.unwrap_err();
 
     assert_eq!(error.code(), Code::InvalidArgument);
     assert!(error.message().contains("hand it to the builder"), "{error}");
@@ -961,7 +962,7 @@ async fn a_service_may_have_a_name_with_dots() {
     let server = builder.bind("memory://dots").await.unwrap();
     let handle = server.handle();
     tokio::spawn(server.run());
-    let client = Client::builder().memory(&memory).connect("memory://dots").await.unwrap();
+    let client = Client::builder().protocol(NetRpc).memory(&memory).connect("memory://dots").await.unwrap();
 
     let named = ProbeClient::named(client.clone(), "eu.probe");
 
@@ -984,7 +985,9 @@ async fn one_server_listens_at_several_places() {
 
     let mut clients = Vec::new();
     for address in &addresses {
-        clients.push(ProbeClient::new(Client::builder().memory(&memory).connect(address).await.unwrap()));
+        clients.push(ProbeClient::new(
+            Client::builder().protocol(NetRpc).memory(&memory).connect(address).await.unwrap(),
+        ));
     }
 
     for client in &clients {

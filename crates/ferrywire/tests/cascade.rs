@@ -5,6 +5,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use ferrywire::protocol::NetRpc;
 use ferrywire::transport::Memory;
 use ferrywire::{Client, Code, Context, Limits, Result, Server, service};
 use tokio::sync::Notify;
@@ -62,7 +63,13 @@ async fn chain(seconds: [u64; 3]) -> Chain {
         let address = format!("memory://hop{place}");
         let builder = Server::builder().limits(limits.clone()).memory(&memory).register(HopServer::new(link));
         tokio::spawn(builder.bind(&address).await.unwrap().run());
-        let client = Client::builder().limits(limits).memory(&memory).connect(&address).await.unwrap();
+        let client = Client::builder()
+            .protocol(NetRpc)
+            .limits(limits)
+            .memory(&memory)
+            .connect(&address)
+            .await
+            .unwrap();
         next = Some(HopClient::new(client));
     }
     Chain { first: next.unwrap(), began, stopped }
@@ -134,12 +141,15 @@ async fn a_reply_that_a_method_cannot_read_is_not_held_against_its_caller() {
     let memory = Memory::new();
     let number = Server::builder().memory(&memory).register(Number).bind("memory://number").await.unwrap();
     tokio::spawn(number.run());
-    let upstream = Client::builder().memory(&memory).connect("memory://number").await.unwrap();
+    let upstream =
+        Client::builder().protocol(NetRpc).memory(&memory).connect("memory://number").await.unwrap();
     let relay = Server::builder().memory(&memory).register(RelayServer::new(Asking(upstream)));
     let relay = relay.bind("memory://relay").await.unwrap();
     let handle = relay.handle();
     tokio::spawn(relay.run());
-    let client = RelayClient::new(Client::builder().memory(&memory).connect("memory://relay").await.unwrap());
+    let client = RelayClient::new(
+        Client::builder().protocol(NetRpc).memory(&memory).connect("memory://relay").await.unwrap(),
+    );
 
     for _ in 0..40 {
         assert!(client.ask(7).await.unwrap_err().is_remote());

@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use ferrywire::protocol::NetRpc;
 use ferrywire::{Client, Code, Limits, Phase, Server};
 use tokio::time::{Instant, timeout};
 
@@ -77,7 +78,7 @@ fn served_in_a_pipe(
 /// A client, and the other end of its only connection.
 fn client_in_a_pipe(limits: Limits) -> (ProbeClient, RawServer) {
     let (ours, theirs) = pipe(4096);
-    (ProbeClient::new(Client::builder().limits(limits).over(ours)), RawServer::over(theirs))
+    (ProbeClient::new(Client::builder().protocol(NetRpc).limits(limits).over(ours)), RawServer::over(theirs))
 }
 
 mod frame_len_max {
@@ -289,7 +290,8 @@ mod http_head_len_max {
             }
         };
 
-        let (client, ()) = tokio::join!(Client::connect(address.as_str()), endless);
+        let (client, ()) =
+            tokio::join!(Client::builder().protocol(NetRpc).connect(address.as_str()), endless);
 
         let error = client.unwrap_err();
         assert_eq!((error.code(), error.phase()), (Code::Unavailable, Some(Phase::Connect)));
@@ -713,7 +715,10 @@ mod outbound_len_max {
     async fn a_caller_queues_while_its_server_takes_nothing() {
         let (ours, _theirs) = pipe(64);
         let client = ProbeClient::new(
-            Client::builder().limits(limits(|limits| limits.outbound_len_max = 10_000)).over(ours),
+            Client::builder()
+                .protocol(NetRpc)
+                .limits(limits(|limits| limits.outbound_len_max = 10_000))
+                .over(ours),
         );
         let stuck = futures_util::future::join_all(
             (0..40).map(|_| client.len(&[7; 1000]).timeout(Duration::from_secs(1)).into_future()),
@@ -1099,7 +1104,7 @@ mod connect_timeout {
             let _ = std::fs::remove_file(&socket);
             let _listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
             let address = format!("http+unix://{}", socket.display());
-            let builder = Client::builder().limits(limits(|limits| {
+            let builder = Client::builder().protocol(NetRpc).limits(limits(|limits| {
                 limits.connect_timeout = limit.map_or(limits.connect_timeout, Duration::from_secs);
             }));
             let began = Instant::now();

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use ferrywire::protocol::NetRpc;
 use ferrywire::{Client, Code, Limits, Server};
 use tokio::time::Instant;
 
@@ -65,7 +66,7 @@ async fn a_server_that_is_shut_down_accepts_nobody() {
 
     let mut is_refused = false;
     for _ in 0..1000 {
-        is_refused = Client::connect(&address).await.is_err();
+        is_refused = Client::builder().protocol(NetRpc).connect(&address).await.is_err();
         if is_refused {
             break;
         }
@@ -178,7 +179,7 @@ async fn a_signal_shuts_down_as_a_handle_does() {
     let running = tokio::spawn(server.run_until(async {
         let _ = signalled.await;
     }));
-    let client = Client::builder().memory(&memory).connect("memory://signal").await.unwrap();
+    let client = Client::builder().protocol(NetRpc).memory(&memory).connect("memory://signal").await.unwrap();
     let held = client.start::<_, i64>("Probe.Hold", &7_i64);
     bench.begun(1).await;
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use ferrywire::protocol::NetRpc;
 use ferrywire::transport::Memory;
 use ferrywire::{Client, Code, Context, Result, Server, ServerHandle, service};
 
@@ -58,7 +59,7 @@ async fn workshop() -> (WorkClient, ServerHandle, Arc<AtomicUsize>) {
     let server = builder.bind("memory://work").await.unwrap();
     let handle = server.handle();
     tokio::spawn(server.run());
-    let client = Client::builder().memory(&memory).connect("memory://work").await.unwrap();
+    let client = Client::builder().protocol(NetRpc).memory(&memory).connect("memory://work").await.unwrap();
     (WorkClient::new(client), handle, ended)
 }
 

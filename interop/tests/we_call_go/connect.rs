@@ -1,5 +1,6 @@
 //! The way to a connection, where it can go wrong.
 
+use ferrywire::protocol::NetRpc;
 use ferrywire::{Client, Code};
 use ferrywire_interop::harness::Transport;
 
@@ -14,7 +15,12 @@ pub(crate) fn cases(transport: Transport) -> Vec<Case> {
     })];
     if transport.is_http() {
         cases.push(case("connect/a_wrong_path_is_refused", async |ground| {
-            let error = Client::connect(wrong(&ground)).await.err().ok_or("got a connection at /wrong")?;
+            let error = Client::builder()
+                .protocol(NetRpc)
+                .connect(wrong(&ground))
+                .await
+                .err()
+                .ok_or("got a connection at /wrong")?;
             let is_told = error.message().contains("404 Not Found") && !error.may_have_run();
             holds(is_told && error.code() == Code::Unavailable, || format!("got {error:?}"))
         }));

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use ferrywire::protocol::NetRpc;
 use ferrywire::{Client, Code};
 use ferrywire_interop::harness::{GoServer, Outcome};
 use ferrywire_interop::zoo::*;
@@ -49,7 +50,11 @@ pub(crate) fn cases() -> Vec<Case> {
         }),
         case("end/a_killed_server_fails_the_calls_that_wait", async |ground| {
             let mut server = GoServer::start(ground.go, ground.transport).await;
-            let client = Client::connect(server.address()).await.map_err(|error| error.to_string())?;
+            let client = Client::builder()
+                .protocol(NetRpc)
+                .connect(server.address())
+                .await
+                .map_err(|error| error.to_string())?;
             let waiting = client.start::<_, i64>("Zoo.Slow", &60_000_i64);
             running_becomes(&client, 1).await?;
 
@@ -61,7 +66,11 @@ pub(crate) fn cases() -> Vec<Case> {
         case("end/a_restarted_server_is_found_again", restarted),
         case("end/16_tasks_find_a_restarted_server_again", async |ground| {
             let mut server = GoServer::start(ground.go, ground.transport).await;
-            let client = Client::connect(server.address()).await.map_err(|error| error.to_string())?;
+            let client = Client::builder()
+                .protocol(NetRpc)
+                .connect(server.address())
+                .await
+                .map_err(|error| error.to_string())?;
             let is_back = Arc::new(AtomicBool::new(false));
             let through = |a| tokio::spawn(through_a_restart(client.clone(), a, is_back.clone()));
             let tasks: Vec<_> = (0..16).map(through).collect();
@@ -82,7 +91,11 @@ pub(crate) fn cases() -> Vec<Case> {
 
 async fn restarted(ground: Ground) -> Outcome {
     let mut server = GoServer::start(ground.go, ground.transport).await;
-    let client = Client::connect(server.address()).await.map_err(|error| error.to_string())?;
+    let client = Client::builder()
+        .protocol(NetRpc)
+        .connect(server.address())
+        .await
+        .map_err(|error| error.to_string())?;
     works(&client).await?;
     expect(&client, "Zoo.Nested", &value::nested(), answer::nested(value::nested())).await?;
 

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use ferrywire::protocol::NetRpc;
 use ferrywire::{Client, Code, Limits};
 use ferrywire_interop::zoo::*;
 
@@ -29,7 +30,7 @@ pub(crate) fn cases() -> Vec<Case> {
         case("local/a_reply_that_is_too_long_is_an_error", async |ground| {
             let mut limits = Limits::default();
             limits.frame_len_max = 1 << 20;
-            let client = Client::builder().limits(limits).connect(&ground.address).await;
+            let client = Client::builder().protocol(NetRpc).limits(limits).connect(&ground.address).await;
             let client = client.map_err(|error| error.to_string())?;
             let long =
                 client.call::<_, Vec<u8>>("Zoo.Fill", &(2_i64 << 20)).timeout(Duration::from_secs(5)).await;

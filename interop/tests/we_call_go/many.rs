@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use ferrywire::protocol::NetRpc;
 use ferrywire::{Client, Started};
 use ferrywire_interop::harness::{Outcome, nonces};
 use ferrywire_interop::zoo::*;
@@ -21,7 +22,11 @@ pub(crate) fn cases() -> Vec<Case> {
                 .map(|_| {
                     let address = ground.address.clone();
                     tokio::spawn(async move {
-                        let client = Client::connect(address).await.map_err(|error| error.to_string())?;
+                        let client = Client::builder()
+                            .protocol(NetRpc)
+                            .connect(address)
+                            .await
+                            .map_err(|error| error.to_string())?;
                         for _ in 0..10 {
                             works(&client).await?;
                         }

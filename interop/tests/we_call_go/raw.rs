@@ -5,6 +5,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use ferrywire::Client;
+use ferrywire::protocol::NetRpc;
 use ferrywire::transport::{Peer, Stream};
 use ferrywire_gob::{Decoder, Encoder};
 use ferrywire_interop::harness::{Outcome, Transport};
@@ -36,7 +37,7 @@ pub(crate) fn cases() -> Vec<Case> {
         case("raw/one_byte_at_a_time", async |ground| {
             let (reader, writer) = open(&ground).await?;
             let stream = Stream::new(Trickle(reader), Trickle(writer), Peer::named("a trickle"));
-            let client = Client::builder().over(stream);
+            let client = Client::builder().protocol(NetRpc).over(stream);
             works(&client).await?;
             expect(&client, "Zoo.Shapes", &value::shapes(), answer::shapes(value::shapes())).await?;
             works(&client).await
@@ -44,7 +45,7 @@ pub(crate) fn cases() -> Vec<Case> {
         case("raw/a_stream_that_has_ended_fails_its_calls", async |ground| {
             let (reader, writer) = open(&ground).await?;
             let stream = Stream::new(reader.take(60), writer, Peer::named("a short stream"));
-            let client = Client::builder().over(stream);
+            let client = Client::builder().protocol(NetRpc).over(stream);
             let reply =
                 client.call::<_, Vec<u8>>("Zoo.Fill", &1000_i64).timeout(Duration::from_secs(5)).await;
             let error = reply.err().ok_or("got a reply of 60 bytes, expected an error")?;

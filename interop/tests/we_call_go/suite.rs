@@ -8,6 +8,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;
 
+use ferrywire::protocol::NetRpc;
 use ferrywire::{Client, Error};
 use ferrywire_interop::harness::{Go, GoServer, Outcome, Transport};
 use ferrywire_interop::zoo::{Args, same};
@@ -30,7 +31,11 @@ pub(crate) struct Ground {
 impl Ground {
     /// A connection of the case's own.
     pub(crate) async fn connect(&self) -> Result<Client, String> {
-        Client::connect(&self.address).await.map_err(|error| format!("{}: {error}", self.address))
+        Client::builder()
+            .protocol(NetRpc)
+            .connect(&self.address)
+            .await
+            .map_err(|error| format!("{}: {error}", self.address))
     }
 }
 
@@ -100,7 +105,11 @@ impl Suite {
         let address = self.server.address();
         let client = match self.shared.take() {
             Some(client) => client,
-            None => Client::connect(&address).await.map_err(|error| error.to_string())?,
+            None => Client::builder()
+                .protocol(NetRpc)
+                .connect(&address)
+                .await
+                .map_err(|error| error.to_string())?,
         };
         self.shared = Some(client.clone());
         let place = self.server.place().to_owned();

@@ -13,7 +13,7 @@ use crate::codec::{Format, Shape};
 use crate::error::{Code, Error, Result};
 use crate::limits::Limits;
 use crate::message::Head;
-use crate::protocol::{NetRpc, Protocol};
+use crate::protocol::{Native, Protocol};
 use crate::transport::{IntoAddress, Memory, Stream};
 
 mod call;
@@ -64,9 +64,9 @@ impl Client {
         Self::builder().connect(address).await
     }
 
-    /// A builder with default limits, for Go's `net/rpc`.
+    /// A builder with default limits, for the native protocol.
     pub fn builder() -> Builder {
-        Builder { chosen: Chosen::default(), memory: None, speak: Arc::new(Speaks::<NetRpc>::new()) }
+        Builder { chosen: Chosen::default(), memory: None, speak: Arc::new(Speaks::<Native>::new()) }
     }
 
     /// A call of `method`, such as `Arith.Multiply`; sent when it is awaited.
@@ -119,7 +119,8 @@ impl Builder {
         self
     }
 
-    /// Chooses what is spoken; Go's `net/rpc` unless chosen.
+    /// Chooses what is spoken; [`Native`] unless chosen. A Go server is called with
+    /// [`NetRpc`](crate::protocol::NetRpc).
     pub fn protocol<P: Protocol>(mut self, _protocol: P) -> Self {
         self.speak = Arc::new(Speaks::<P>::new());
         self

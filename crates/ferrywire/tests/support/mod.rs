@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ferrywire::client;
+use ferrywire::protocol::NetRpc;
 use ferrywire::transport::{Address, Memory, Peer, Stream};
 use ferrywire::{Client, Code, Context, Error, Limits, Result, Server, ServerHandle, service};
 use tokio::sync::{Semaphore, watch};
@@ -273,7 +274,7 @@ impl Rig {
     }
 
     pub(crate) fn builder(&self) -> client::Builder {
-        Client::builder().memory(&self.memory)
+        Client::builder().protocol(NetRpc).memory(&self.memory)
     }
 
     /// A connection on which a test says every byte itself.
