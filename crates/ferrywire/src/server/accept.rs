@@ -48,7 +48,7 @@ pub(crate) async fn accept(inner: std::sync::Arc<Inner>, mut listener: Box<dyn L
 
 /// How long to wait after an error of accepting, and a descriptor in reserve.
 #[derive(Debug, Default)]
-struct Patience {
+pub(super) struct Patience {
     pause: Option<Duration>,
     /// Open so that it can be closed: with no descriptor left, the one that waits is accepted and closed,
     /// instead of being reported again and again.
@@ -57,7 +57,7 @@ struct Patience {
 }
 
 impl Patience {
-    fn reset(&mut self) {
+    pub(super) fn reset(&mut self) {
         self.pause = None;
         if self.reserve.is_none() {
             self.reserve = std::fs::File::open("/dev/null").ok();
@@ -65,7 +65,7 @@ impl Patience {
     }
 
     /// Waits until accepting may succeed again; a stream that came meanwhile and can be kept is returned.
-    async fn wait_out(&mut self, listener: &mut dyn Listen, cause: &io::Error) -> Option<Stream> {
+    pub(super) async fn wait_out(&mut self, listener: &mut dyn Listen, cause: &io::Error) -> Option<Stream> {
         const PAUSE_MIN: Duration = Duration::from_millis(5);
         const PAUSE_MAX: Duration = Duration::from_secs(1);
         let is_peers = matches!(

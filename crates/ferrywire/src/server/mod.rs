@@ -22,6 +22,7 @@ mod connection;
 mod connections;
 mod drive;
 mod guard;
+mod per_core;
 mod router;
 mod seats;
 mod spawned;
@@ -34,7 +35,8 @@ use router::Router;
 /// A server: services, and the places where it listens for their callers.
 ///
 /// Every connection is told apart by its first bytes: Go's `net/rpc`, or an HTTP `CONNECT` that opens one.
-/// Each runs as one task on the runtime that calls [`run`](Self::run).
+/// Each runs as one task on the runtime that calls [`run`](Self::run), or stays on one of the threads of
+/// [`serve_per_core`](Self::serve_per_core).
 #[must_use = "a server serves while `run` is awaited"]
 pub struct Server {
     inner: Arc<Inner>,

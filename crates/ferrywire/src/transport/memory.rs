@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::mpsc;
 
-use super::{Address, BoxFuture, Listen, Place, Stream, Transport};
+use super::{Address, BoxFuture, Listen, Place, Split, Stream, Transport};
 use crate::peer::Peer;
 
 /// A set of places inside the process, addressed as `memory://name`.
@@ -83,6 +83,10 @@ impl Listen for Listener {
                 None => std::future::pending().await,
             }
         })
+    }
+
+    fn split(self: Box<Self>, _count: usize) -> Split {
+        Err(self)
     }
 
     fn address(&self) -> Address {

@@ -65,10 +65,34 @@ pub trait Transport: Send + Sync + 'static {
     fn listen<'a>(&'a self, place: &'a Place) -> BoxFuture<'a, io::Result<Box<dyn Listen>>>;
 }
 
+/// Something that is made on the runtime that is going to use it: what has a socket belongs to one.
+pub type Made<T> = Box<dyn FnOnce() -> io::Result<T> + Send>;
+
+/// The listeners that have taken a listener's place, or that listener.
+pub type Split = Result<Vec<Made<Box<dyn Listen>>>, Box<dyn Listen>>;
+
 /// A place where streams are accepted.
 pub trait Listen: Send + 'static {
     /// The next stream.
     fn accept(&mut self) -> BoxFuture<'_, io::Result<Stream>>;
+
+    /// The next stream, for another runtime to serve.
+    ///
+    /// As it is, the stream belongs to this runtime nevertheless, which is right for streams without a socket.
+    fn accept_elsewhere(&mut self) -> BoxFuture<'_, io::Result<Made<Stream>>> {
+        Box::pin(async move {
+            let stream = self.accept().await?;
+            Ok(Box::new(|| Ok(stream)) as Made<Stream>)
+        })
+    }
+
+    /// So many listeners at this place in the stead of this one, each for a runtime of its own, among which the
+    /// system deals out those who come.
+    ///
+    /// # Errors
+    ///
+    /// This one, as it was, where the system does nothing of the kind.
+    fn split(self: Box<Self>, count: usize) -> Split;
 
     /// Where it listens, with the port that was chosen.
     fn address(&self) -> Address;

@@ -3,10 +3,12 @@
 use std::io;
 use std::time::Duration;
 
+#[cfg(target_os = "linux")]
+use socket2::{Domain, Protocol, Socket, Type};
 use socket2::{SockRef, TcpKeepalive};
 use tokio::net::{TcpListener, TcpStream};
 
-use super::{Address, BoxFuture, Listen, Place, Stream, Transport};
+use super::{Address, BoxFuture, Listen, Made, Place, Split, Stream, Transport};
 use crate::peer::Peer;
 
 /// TCP.
@@ -48,9 +50,65 @@ impl Listen for Listener {
         Box::pin(async move { stream(self.listener.accept().await?.0) })
     }
 
+    fn accept_elsewhere(&mut self) -> BoxFuture<'_, io::Result<Made<Stream>>> {
+        Box::pin(async move {
+            let socket = self.listener.accept().await?.0.into_std()?;
+            Ok(Box::new(move || stream(TcpStream::from_std(socket)?)) as Made<Stream>)
+        })
+    }
+
+    #[cfg(target_os = "linux")]
+    fn split(self: Box<Self>, count: usize) -> Split {
+        match siblings(&self.listener, count.saturating_sub(1)) {
+            Ok(siblings) => {
+                let Self { listener, address } = *self;
+                let sockets = std::iter::once(listener.into_std()).chain(siblings.into_iter().map(Ok));
+                let made = |socket: io::Result<std::net::TcpListener>| {
+                    let address = address.clone();
+                    Box::new(move || {
+                        let listener = TcpListener::from_std(socket?)?;
+                        Ok(Box::new(Self { listener, address }) as Box<dyn Listen>)
+                    }) as Made<Box<dyn Listen>>
+                };
+                Ok(sockets.map(made).collect())
+            }
+            Err(cause) => {
+                tracing::warn!(%cause, address = %self.address, "one listener serves all threads");
+                Err(self)
+            }
+        }
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn split(self: Box<Self>, _count: usize) -> Split {
+        Err(self)
+    }
+
     fn address(&self) -> Address {
         self.address.clone()
     }
+}
+
+/// More sockets that listen where `first` does. From now on others of the same user may join them.
+#[cfg(target_os = "linux")]
+fn siblings(first: &TcpListener, count: usize) -> io::Result<Vec<std::net::TcpListener>> {
+    /// As many as wait at the first one.
+    const BACKLOG: i32 = 1024;
+    let address = first.local_addr()?;
+    SockRef::from(first).set_reuse_port(true)?;
+    let sibling = || {
+        let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+        socket.set_reuse_address(true)?;
+        socket.set_reuse_port(true)?;
+        socket.set_nonblocking(true)?;
+        if address.is_ipv6() {
+            socket.set_only_v6(SockRef::from(first).only_v6()?)?;
+        }
+        socket.bind(&address.into())?;
+        socket.listen(BACKLOG)?;
+        Ok(socket.into())
+    };
+    (0..count).map(|_| sibling()).collect()
 }
 
 fn stream(socket: TcpStream) -> io::Result<Stream> {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use tokio::net::{UnixListener, UnixStream};
 
-use super::{Address, BoxFuture, Listen, Place, Stream, Transport};
+use super::{Address, BoxFuture, Listen, Made, Place, Split, Stream, Transport};
 use crate::peer::Peer;
 
 /// Unix sockets.
@@ -66,12 +66,22 @@ impl Listen for Listener {
     fn accept(&mut self) -> BoxFuture<'_, io::Result<Stream>> {
         Box::pin(async move {
             let (socket, _) = self.listener.accept().await?;
-            let name = match socket.peer_cred() {
-                Ok(peer) => format!("unix:uid={}", peer.uid()),
-                Err(_) => "unix:".to_owned(),
-            };
+            let name = name_of(&socket);
             Ok(stream(socket, name))
         })
+    }
+
+    fn accept_elsewhere(&mut self) -> BoxFuture<'_, io::Result<Made<Stream>>> {
+        Box::pin(async move {
+            let (socket, _) = self.listener.accept().await?;
+            let name = name_of(&socket);
+            let socket = socket.into_std()?;
+            Ok(Box::new(move || Ok(stream(UnixStream::from_std(socket)?, name))) as Made<Stream>)
+        })
+    }
+
+    fn split(self: Box<Self>, _count: usize) -> Split {
+        Err(self)
     }
 
     fn address(&self) -> Address {
@@ -86,6 +96,13 @@ impl Drop for Listener {
         if is_ours {
             let _ = std::fs::remove_file(&self.path);
         }
+    }
+}
+
+fn name_of(socket: &UnixStream) -> String {
+    match socket.peer_cred() {
+        Ok(peer) => format!("unix:uid={}", peer.uid()),
+        Err(_) => "unix:".to_owned(),
     }
 }
 
