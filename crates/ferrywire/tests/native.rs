@@ -4,6 +4,8 @@
 
 mod support;
 
+#[path = "native/checksums.rs"]
+mod checksums;
 #[path = "native/desk.rs"]
 mod desk;
 #[path = "native/frames.rs"]

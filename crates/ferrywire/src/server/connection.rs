@@ -31,6 +31,7 @@ use crate::timer;
 pub(crate) struct Shared {
     pub(crate) router: Router,
     pub(crate) limits: Limits,
+    pub(crate) checksum: bool,
     /// Calls that have not finished, on all connections.
     pub(crate) running: AtomicUsize,
     /// Bytes that connections hold: what has come and is not done with, what is to be sent.
@@ -38,6 +39,12 @@ pub(crate) struct Shared {
     /// Connections that are being served.
     pub(crate) serving: AtomicUsize,
     pub(crate) hits: Hits,
+}
+
+impl Shared {
+    fn terms(&self) -> Terms<'_> {
+        Terms { checksum: self.checksum, ..Terms::new(&self.limits) }
+    }
 }
 
 /// How far a connection got with the bytes it was shown.
@@ -101,7 +108,7 @@ struct Bank<P: Protocol> {
 
 impl<P: Protocol> Connection<P> {
     pub(crate) fn new(shared: Arc<Shared>, peer: Arc<Peer>, bell: Arc<Bell>) -> Self {
-        let terms = Terms::new(&shared.limits);
+        let terms = shared.terms();
         let (reader, mut writer) = (P::ReadRequests::new(&terms), P::WriteReplies::new(&terms));
         let mut out = Vec::new();
         writer.greet(&mut out, &terms, &mut shared.router.offers());

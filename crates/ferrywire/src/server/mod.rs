@@ -60,6 +60,7 @@ pub struct Builder {
     services: Vec<(Option<String>, Arc<dyn Service>)>,
     addresses: Vec<Result<Address>>,
     limits: Limits,
+    checksum: bool,
     memory: Option<Memory>,
     hides_page: bool,
 }
@@ -242,6 +243,15 @@ impl Builder {
         self
     }
 
+    /// Demands a checksum with every message in both directions, on wires that can carry one; off unless
+    /// asked for. Damage on the way then ends the connection instead of reaching a method or a caller.
+    ///
+    /// The native protocol carries one. Its clients need not be told: they see it when they connect.
+    pub fn checksum(mut self) -> Self {
+        self.checksum = true;
+        self
+    }
+
     /// Gives access to places inside the process, for `memory://` addresses.
     pub fn memory(mut self, memory: &Memory) -> Self {
         self.memory = Some(memory.clone());
@@ -302,6 +312,7 @@ impl Builder {
             shared: Arc::new(Shared {
                 router,
                 limits,
+                checksum: self.checksum,
                 running: AtomicUsize::new(0),
                 held: AtomicUsize::new(0),
                 serving: AtomicUsize::new(0),

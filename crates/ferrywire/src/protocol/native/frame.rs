@@ -313,8 +313,10 @@ fn sum_of(header: &[u8], rest: &[u8]) -> u32 {
 /// Writes frames.
 #[derive(Clone, Debug)]
 pub(super) struct Put {
-    /// Whether frames get a checksum: this side wants that of both, or the peer does.
+    /// Whether frames get a checksum: this side wants that of both, or the peer does or may.
     sums: bool,
+    /// Whether this side wants it.
+    demands_sums: bool,
     features: u32,
     /// How large bodies are compressed once the peer has said that it reads that.
     compression: Option<Compression>,
@@ -323,20 +325,23 @@ pub(super) struct Put {
 impl Put {
     pub(super) fn new(terms: &Terms<'_>) -> Self {
         let checksum = if terms.checksum { feature::CHECKSUM } else { 0 };
-        Self { sums: terms.checksum, features: checksum, compression: terms.compression }
+        let (sums, demands_sums) = (terms.checksum, terms.checksum);
+        Self { sums, demands_sums, features: checksum, compression: terms.compression }
     }
 
-    /// Appends preface and hello.
+    /// Appends preface and hello. From here on all frames have checksums, until the peer has said whether it
+    /// demands any.
     pub(super) fn greeting(
-        &self,
+        &mut self,
         out: &mut Vec<u8>,
         limits: &Limits,
         offers: &mut dyn Iterator<Item = Offer<'_>>,
     ) {
+        self.sums = true;
         put_preface(out, self.features);
         let at = self.begin(out, kind::HELLO, 0, 0);
         put_hello(out, limits, offers);
-        self.summed().finish(out, at);
+        self.finish(out, at);
     }
 
     /// Appends a farewell. `last` is the latest request that was taken.
@@ -344,7 +349,7 @@ impl Put {
         self.summed().frame(out, kind::GO_AWAY, code, last, text.as_bytes());
     }
 
-    /// For what is said before it is known whether the peer demands checksums.
+    /// For what may be said to a peer whose beginning was not understood.
     fn summed(&self) -> Self {
         Self { sums: true, ..self.clone() }
     }
@@ -425,7 +430,7 @@ impl Put {
     pub(super) fn hear(&mut self, out: &mut Vec<u8>, word: &Word) -> bool {
         match word {
             Word::Hello(hello) => {
-                self.sums |= hello.features & feature::CHECKSUM != 0;
+                self.sums = self.demands_sums || hello.features & feature::CHECKSUM != 0;
                 let reads = |algorithm| match algorithm {
                     Compression::Lz4 => hello.features & feature::LZ4 != 0,
                     Compression::Zstd => hello.features & feature::ZSTD != 0,
