@@ -1,7 +1,7 @@
 //! Bodies on their way in: those that are cut into frames, and those that are too long for a read buffer.
 //!
-//! Each grows in a block of its own, never by more than twice what has come and 64 KiB, and is handed over
-//! whole, as bytes that can be shared. Frames of one body follow each other, those of several may alternate.
+//! Each grows in a block of its own, never to more than twice what has come and, for the one whose bytes come
+//! now, 64 KiB, and is handed over whole, as bytes that can be shared. Frames of one body follow each other, those of several may alternate.
 
 use bytes::Bytes;
 
@@ -16,8 +16,8 @@ use crate::protocol::{Landing, Partial};
 /// A longer body is read straight into a block.
 pub(super) const LARGE_LEN: usize = 16 * 1024;
 
-/// How much of a block's memory is ahead of what has come.
-const AHEAD_LEN: usize = 64 * 1024;
+/// How much memory is ahead of what has come, at most: a little less than 64 KiB, for all that stands beside it.
+const AHEAD_LEN: usize = 60 * 1024;
 
 /// The bodies of one direction that are not whole.
 #[derive(Debug)]
@@ -182,7 +182,7 @@ impl Incoming {
         };
         let missing = frame.until.saturating_sub(half.block.len());
         let (taken, behind) = bytes.split_at_checked(missing).unwrap_or((bytes, &[]));
-        half.make_room(taken.len(), half.block.len() + taken.len());
+        half.make_room(taken.len(), half.block.len() + taken.len(), frame.until);
         half.block.extend_from_slice(taken);
         let mut used = taken.len();
         if used < missing {
@@ -233,7 +233,7 @@ impl Incoming {
         if missing == 0 {
             return None;
         }
-        half.make_room(missing.min(LARGE_LEN), half.block.len());
+        half.make_room(missing.min(LARGE_LEN), half.block.len(), frame.until);
         Some(Landing { buffer: &mut half.block, until: frame.until, slack: SLACK_LEN })
     }
 
@@ -289,12 +289,15 @@ impl Half {
     }
 
     /// Makes room for so many bytes more, and as many ahead as is right when so many have come.
-    fn make_room(&mut self, more: usize, came: usize) {
+    ///
+    /// Beyond the frame whose bytes come now there is no more room than has come: of all bodies only one has
+    /// such a frame, and the others could be many.
+    fn make_room(&mut self, more: usize, came: usize, until: usize) {
         let here = self.block.len();
         if self.block.capacity() - here >= more {
             return;
         }
-        let usual = (2 * came + AHEAD_LEN).min(self.len + SLACK_LEN);
+        let usual = (2 * came).max(until.min(came + AHEAD_LEN)).min(self.len) + SLACK_LEN;
         self.block.reserve_exact(usual.saturating_sub(here).max(more));
     }
 }
