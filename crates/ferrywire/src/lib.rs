@@ -72,6 +72,7 @@ pub mod protocol;
 pub mod server;
 pub mod service;
 mod slot;
+mod sync;
 mod timer;
 pub mod transport;
 mod window;

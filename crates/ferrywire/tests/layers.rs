@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 /// Every room of `src/`, from the ground up.
 const FLOORS: [&[&str]; 8] = [
-    &["error", "metadata", "limits", "peer", "timer", "input", "output", "window"],
+    &["error", "metadata", "limits", "peer", "timer", "input", "output", "window", "sync"],
     &["codec", "transport", "arrival", "ambient"],
     &["body", "context", "description"],
     &["message"],

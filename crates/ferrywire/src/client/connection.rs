@@ -8,8 +8,8 @@ use std::cell::RefCell;
 use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
 use std::task::{Context, Poll, Waker, ready};
 
 use tokio::io::AsyncWrite;
@@ -26,6 +26,7 @@ use crate::error::{Code, Error, Phase, Result};
 use crate::limits::Limits;
 use crate::output::{self, Output};
 use crate::protocol::{Protocol, WriteRequests};
+use crate::sync::{AtomicBool, Mutex, MutexGuard};
 use crate::transport::BoxFuture;
 
 /// What callers and the connection's task share.

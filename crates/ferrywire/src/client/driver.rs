@@ -11,7 +11,6 @@ use tokio::time::Instant;
 
 use super::connection::{Connection, Outbound};
 use super::inbound::Inbound;
-use super::link::Link;
 use super::speak::Chosen;
 use crate::error::{Code, Error, Phase};
 use crate::output::{self, Output};
@@ -24,7 +23,7 @@ pub(super) fn start<P: Protocol>(
     stream: Stream,
     first: Vec<u8>,
     chosen: &Chosen,
-) -> (Arc<dyn Link>, impl Future<Output = ()> + Send + 'static) {
+) -> (Arc<Connection<P>>, impl Future<Output = ()> + Send + 'static) {
     let Stream { reader, writer, peer } = stream;
     let outbound = Outbound { writer: Box::into_pin(writer), output: Output::default() };
     let inbound = Inbound::new(P::ReadReplies::new(&chosen.terms()), reader, first);

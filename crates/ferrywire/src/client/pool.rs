@@ -3,7 +3,7 @@
 //! One dial at a time; all callers that need a connection wait for the same one, each within its own
 //! deadline. After a failure the next dial waits a random part of a pause that grows.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use futures_util::FutureExt;
@@ -18,6 +18,7 @@ use crate::codec::Format;
 use crate::error::{Code, Error, Phase, Result};
 use crate::limits::Limits;
 use crate::protocol::tunnel;
+use crate::sync::{Mutex, MutexGuard};
 use crate::transport::{self, Address, BoxFuture, Memory, Stream};
 
 /// The connection to one server.

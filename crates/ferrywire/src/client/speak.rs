@@ -10,6 +10,7 @@ use crate::error::{Code, Error, Result};
 use crate::limits::Limits;
 use crate::protocol::tunnel::Tunnel;
 use crate::protocol::{Compression, Protocol, Terms, WriteRequests};
+use crate::sync;
 use crate::transport::Stream;
 
 /// What a client's builder has collected about its connections.
@@ -75,7 +76,7 @@ impl<P: Protocol> Speak for Speaks<P> {
 
     fn start(&self, stream: Stream, first: Vec<u8>, chosen: &Chosen) -> Arc<dyn Link> {
         let (link, task) = driver::start::<P>(stream, first, chosen);
-        tokio::spawn(task);
+        sync::spawn(task);
         link
     }
 }

@@ -1,11 +1,12 @@
 //! How a connection's task is woken from outside: by a pending call, a spawned one that has ended, or an order
 //! to end.
 
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
 use std::task::{Wake, Waker};
 
 use super::spawned::Finished;
+use crate::sync::{AtomicBool, AtomicU8, AtomicUsize, Mutex, MutexGuard};
 
 /// What a connection has been told to do. Orders only grow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -4,7 +4,7 @@
 //! that was read is answered, unless the connection itself is lost.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::Ordering;
 use std::task::Poll;
 use std::time::Duration;
 
@@ -24,6 +24,7 @@ use crate::message::{Ask, Asked, Missing, Read, Wanted};
 use crate::peer::Peer;
 use crate::protocol::{Landing, Partial, Protocol, ReadRequests, Terms, WriteReplies};
 use crate::service::Request;
+use crate::sync::{AtomicUsize, Stopwatch};
 use crate::timer;
 
 /// What all connections of a server share.
@@ -509,7 +510,7 @@ impl<P: Protocol> Bank<P> {
         let pending = |tag| Pending { tag, deadline: timer::after(timeout), format, held };
         let watched = match self.shared.router.count(route) {
             Run::Inline => None,
-            Run::Watched => Some(std::time::Instant::now()),
+            Run::Watched => Some(Stopwatch::now()),
             Run::Spawned => return self.seats.spawn(&taken, request, pending(tag), P::SPLICES),
         };
         let at = self.out.len();

@@ -2,11 +2,12 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 
 use super::bell::{Bell, Order};
 use crate::limits::Limits;
 use crate::peer::Peer;
+use crate::sync::{Mutex, MutexGuard};
 
 /// All connections of a server.
 #[derive(Debug, Default)]

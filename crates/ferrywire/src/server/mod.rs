@@ -2,7 +2,6 @@
 
 use std::future::Future;
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
 use tokio::task::JoinSet;
@@ -13,6 +12,7 @@ use crate::error::{Code, Error, Result};
 use crate::limits::{Hits, Limits};
 use crate::protocol::{NetRpc, Protocol};
 use crate::service::Service;
+use crate::sync::AtomicUsize;
 use crate::transport::{self, Address, IntoAddress, Listen, Memory, Stream};
 
 mod accept;

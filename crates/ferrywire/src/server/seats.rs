@@ -7,7 +7,6 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, Waker};
 
-use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
 use super::bell::{Bell, SeatBell};
@@ -21,6 +20,7 @@ use crate::codec::Format;
 use crate::error::Result;
 use crate::peer::Peer;
 use crate::service::{CallSlot, Request};
+use crate::sync::{AbortHandle, Stopwatch};
 
 /// The places in which one connection's calls run.
 pub(crate) struct Seats<Tag> {
@@ -257,7 +257,7 @@ impl<Tag: PartialEq> Seats<Tag> {
         let mut sink = Sink::new(call.format, out);
         sink.may_splice = may_splice;
         let mut cx = Context::from_waker(waker);
-        let began = std::time::Instant::now();
+        let began = Stopwatch::now();
         let polled =
             guarded(&mut **slot, Ambient::Until(call.deadline), |slot| slot.poll(&mut cx, &mut sink));
         let written = sink.written;

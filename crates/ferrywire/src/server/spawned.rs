@@ -10,7 +10,6 @@ use std::sync::atomic::Ordering;
 use std::task::Poll;
 
 use bytes::Bytes;
-use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
 use super::bell::Bell;
@@ -23,6 +22,7 @@ use crate::codec::{Format, Types};
 use crate::error::{Code, Error, Result};
 use crate::metadata::Metadata;
 use crate::service::{CallSlot, Request};
+use crate::sync::{self, AbortHandle, Stopwatch};
 
 /// A call on its way to a task of its own.
 pub(crate) struct Job {
@@ -136,7 +136,7 @@ pub(crate) fn spawn(job: Job) -> AbortHandle {
             }
             let mut sink = Sink::new(format, &mut body);
             sink.may_splice = may_splice;
-            let began = std::time::Instant::now();
+            let began = Stopwatch::now();
             if is_new && Instant::now() >= deadline {
                 let text = "the deadline passed before the method was begun";
                 return Poll::Ready(Err(Error::new(Code::DeadlineExceeded, text).not_executed()));
@@ -156,5 +156,5 @@ pub(crate) fn spawn(job: Job) -> AbortHandle {
         let reply = Some(Outcome { result, body, written });
         telling.tell(Finished { seat, slot: Some(slot), reply });
     };
-    tokio::spawn(run).abort_handle()
+    sync::spawn(run)
 }
