@@ -78,6 +78,7 @@ pub mod transport;
 mod window;
 
 pub use client::{Call, Client, OneWay, Started, WithMetadata};
+pub use codec::{Format, Shared};
 pub use context::{Cancellation, Context};
 pub use error::{Code, Error, Phase, Result};
 pub use ferrywire_macros::service;

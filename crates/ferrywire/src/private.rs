@@ -1,5 +1,6 @@
 //! What generated code may name. Nothing here is for people; it changes without notice.
 
+use std::borrow::Cow;
 pub use std::future::Future;
 
 pub use serde;
@@ -14,33 +15,102 @@ pub use crate::service::Request;
 pub use crate::slot::{Dispatch, Kit};
 pub use crate::transport::IntoAddress;
 
-/// Bytes that are borrowed on both banks: encoded as bytes, not one by one.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Bytes<'b>(pub &'b [u8]);
+/// Bytes that are encoded as bytes, not one by one, and borrowed from the body where its codec has them as they
+/// are.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Bytes<'b>(pub Cow<'b, [u8]>);
+
+impl<'b> Bytes<'b> {
+    /// What is sent.
+    #[inline]
+    pub fn of(bytes: &'b [u8]) -> Self {
+        Self(Cow::Borrowed(bytes))
+    }
+}
 
 impl serde::Serialize for Bytes<'_> {
+    #[inline]
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_bytes(self.0)
+        serializer.serialize_bytes(&self.0)
     }
 }
 
 impl<'de: 'b, 'b> serde::Deserialize<'de> for Bytes<'b> {
+    #[inline]
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Borrowed;
+        struct Lent;
 
-        impl<'de> serde::de::Visitor<'de> for Borrowed {
-            type Value = &'de [u8];
+        impl<'de> serde::de::Visitor<'de> for Lent {
+            type Value = Cow<'de, [u8]>;
 
             fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                 f.write_str("bytes")
             }
 
-            fn visit_borrowed_bytes<E>(self, bytes: &'de [u8]) -> Result<&'de [u8], E> {
-                Ok(bytes)
+            #[inline]
+            fn visit_borrowed_bytes<E>(self, bytes: &'de [u8]) -> Result<Self::Value, E> {
+                Ok(Cow::Borrowed(bytes))
+            }
+
+            fn visit_bytes<E>(self, bytes: &[u8]) -> Result<Self::Value, E> {
+                Ok(Cow::Owned(bytes.to_vec()))
+            }
+
+            fn visit_byte_buf<E>(self, bytes: Vec<u8>) -> Result<Self::Value, E> {
+                Ok(Cow::Owned(bytes))
             }
         }
 
-        deserializer.deserialize_bytes(Borrowed).map(Bytes)
+        deserializer.deserialize_bytes(Lent).map(Bytes)
+    }
+}
+
+/// Text that is borrowed from the body where its codec has it as it is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Text<'b>(pub Cow<'b, str>);
+
+impl<'b> Text<'b> {
+    /// What is sent.
+    #[inline]
+    pub fn of(text: &'b str) -> Self {
+        Self(Cow::Borrowed(text))
+    }
+}
+
+impl serde::Serialize for Text<'_> {
+    #[inline]
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
+    }
+}
+
+impl<'de: 'b, 'b> serde::Deserialize<'de> for Text<'b> {
+    #[inline]
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Lent;
+
+        impl<'de> serde::de::Visitor<'de> for Lent {
+            type Value = Cow<'de, str>;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("a string")
+            }
+
+            #[inline]
+            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
+                Ok(Cow::Borrowed(text))
+            }
+
+            fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
+                Ok(Cow::Owned(text.to_owned()))
+            }
+
+            fn visit_string<E>(self, text: String) -> Result<Self::Value, E> {
+                Ok(Cow::Owned(text))
+            }
+        }
+
+        deserializer.deserialize_str(Lent).map(Text)
     }
 }
 

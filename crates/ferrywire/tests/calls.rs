@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use ferrywire::protocol::NetRpc;
 use ferrywire::transport::{Memory, Place, Transport};
-use ferrywire::{Client, Code, Error, Limits, Phase, Server};
+use ferrywire::{Client, Code, Error, Format, Limits, Phase, Server};
 use futures_util::future::join_all;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::{Instant, timeout};
@@ -1142,4 +1142,41 @@ async fn a_transport_refuses_a_place_that_is_not_its_own() {
     let error = memory.dial(&Place::Tcp("127.0.0.1:1".to_owned())).await.unwrap_err();
 
     assert_eq!(error.kind(), std::io::ErrorKind::InvalidInput);
+}
+
+/// A codec that writes some letters otherwise, and bytes as text, has nothing to lend.
+#[tokio::test(start_paused = true)]
+async fn borrowed_arguments_arrive_in_every_codec() {
+    #[ferrywire::service]
+    trait Lender {
+        async fn both(&self, text: &str, bytes: &[u8]) -> String;
+        fn text(&self, text: &str) -> String;
+    }
+
+    struct Library;
+    impl Lender for Library {
+        async fn both(&self, text: &str, bytes: &[u8]) -> String {
+            format!("{text} {bytes:?}")
+        }
+
+        fn text(&self, text: &str) -> String {
+            text.to_owned()
+        }
+    }
+
+    let memory = Memory::new();
+    let server = Server::builder().memory(&memory).register(LenderServer::new(Library));
+    let server = server.bind("memory://library").await.unwrap();
+    tokio::spawn(server.run());
+    let text = "a \"quoted\"\nline, é 世界";
+    for codec in [Format::Postcard, Format::Gob, Format::Json, Format::MessagePack] {
+        let client =
+            Client::builder().codec(codec).memory(&memory).connect("memory://library").await.unwrap();
+        let lender = LenderClient::new(client);
+
+        let both = in_time("a call is answered", lender.both(text, b"\0\xff42")).await.unwrap();
+
+        assert_eq!(both, format!("{text} [0, 255, 52, 50]"), "{codec:?}");
+        assert_eq!(lender.text(text).await.unwrap(), text, "{codec:?}");
+    }
 }

@@ -283,7 +283,7 @@ impl Check<'_> {
         let ty = bare(&input.ty);
         let kind = match ty {
             Type::Reference(reference) if reference.mutability.is_none() => match bare(&reference.elem) {
-                Type::Path(path) if path.path.is_ident("str") => Some(ArgumentKind::Value),
+                Type::Path(path) if path.path.is_ident("str") => Some(ArgumentKind::Text),
                 Type::Slice(slice) if is_u8(&slice.elem) => Some(ArgumentKind::Bytes),
                 _ => None,
             },

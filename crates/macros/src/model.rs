@@ -69,6 +69,8 @@ pub(crate) enum ArgumentKind {
     Value,
     /// `&[u8]`, which serde alone would take for a list of numbers.
     Bytes,
+    /// `&str`, which serde alone could not read from a codec that writes some letters otherwise.
+    Text,
 }
 
 /// What crosses the wire back.

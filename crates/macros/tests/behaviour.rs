@@ -353,18 +353,19 @@ impl Caller {
     }
 
     fn start_at(&mut self, method: usize, argument: &Encoded, out: &mut Vec<u8>) -> Poll<Result<()>> {
-        let body = Body { format: Format::Gob, bytes: &argument.bytes, types: Some(&argument.types) };
+        let body =
+            Body { format: Format::Gob, bytes: &argument.bytes, types: Some(&argument.types), shared: None };
         let request = Request { method, body, timeout: Self::TIMEOUT, metadata: None };
         let mut sink = Sink::new(Format::Gob, out);
         let polled = self.slot.start(request, &mut TaskContext::from_waker(Waker::noop()), &mut sink);
-        self.preamble = sink.preamble;
+        self.preamble = sink.written.preamble;
         polled
     }
 
     fn poll(&mut self, out: &mut Vec<u8>) -> Poll<Result<()>> {
         let mut sink = Sink::new(Format::Gob, out);
         let polled = self.slot.poll(&mut TaskContext::from_waker(Waker::noop()), &mut sink);
-        self.preamble = sink.preamble;
+        self.preamble = sink.written.preamble;
         polled
     }
 

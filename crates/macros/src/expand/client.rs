@@ -102,7 +102,8 @@ impl Expansion {
         let mut values = arguments.iter().map(|argument| {
             let ident = parameter(argument);
             match argument.kind {
-                ArgumentKind::Bytes => quote!(#private::Bytes(#ident)),
+                ArgumentKind::Bytes => quote!(#private::Bytes::of(#ident)),
+                ArgumentKind::Text => quote!(#private::Text::of(#ident)),
                 ArgumentKind::Value => quote!(#ident),
             }
         });

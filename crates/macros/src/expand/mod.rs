@@ -214,9 +214,13 @@ impl Expansion {
 
     fn wire_type(&self, argument: &model::Argument, lifetime: &Lifetime) -> TokenStream {
         match argument.kind {
-            ArgumentKind::Bytes => {
+            ArgumentKind::Bytes | ArgumentKind::Text => {
                 let Self { private, .. } = self;
-                quote!(#private::Bytes<#lifetime>)
+                let ty = match argument.kind {
+                    ArgumentKind::Bytes => quote!(Bytes),
+                    _ => quote!(Text),
+                };
+                quote!(#private::#ty<#lifetime>)
             }
             ArgumentKind::Value => model::with_lifetime(&argument.ty, lifetime).into_token_stream(),
         }

@@ -302,7 +302,7 @@ impl Expansion {
 
 fn unwrapped(kind: ArgumentKind, value: TokenStream) -> TokenStream {
     match kind {
-        ArgumentKind::Bytes => quote!(#value.0),
+        ArgumentKind::Bytes | ArgumentKind::Text => quote!(&*#value.0),
         ArgumentKind::Value => value,
     }
 }

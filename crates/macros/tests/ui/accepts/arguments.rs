@@ -61,7 +61,8 @@ async fn call(client: Client) -> Result<()> {
 fn main() {
     let methods = FilesClient::description().methods;
     let shapes: Vec<_> = methods.iter().map(|method| method.argument.rust_name()).collect();
-    assert_eq!((shapes[0], shapes[2]), ("()", "&str"));
+    assert_eq!(shapes[0], "()");
+    assert!(shapes[2].contains("Text"), "{}", shapes[2]);
     assert!(shapes[6].ends_with("CopyArgs"));
     assert_eq!((methods[8].name, methods[8].rust_name), ("Move", "move"));
 }
