@@ -27,7 +27,11 @@ pub enum Verdict {
 /// Shows `bytes` to `read` in parts, as a connection would, until they are used up or the stream is over.
 ///
 /// `read` says how many bytes a message took, or how many are done with before one is whole.
-fn in_parts(bytes: &[u8], cuts: &[usize], mut read: impl FnMut(&[u8]) -> Result<usize, Verdict>) -> Verdict {
+pub fn in_parts(
+    bytes: &[u8],
+    cuts: &[usize],
+    mut read: impl FnMut(&[u8]) -> Result<usize, Verdict>,
+) -> Verdict {
     let (mut from, mut to) = (0, 0);
     for len in cuts.iter().copied().chain([bytes.len()]) {
         to = bytes.len().min(to + len);
@@ -44,7 +48,7 @@ fn in_parts(bytes: &[u8], cuts: &[usize], mut read: impl FnMut(&[u8]) -> Result<
 }
 
 /// Lengths of parts, which a byte of the input chooses: all at once, byte by byte, or unevenly.
-fn cuts(choice: u8, len: usize) -> Vec<usize> {
+pub fn cuts(choice: u8, len: usize) -> Vec<usize> {
     match choice {
         0 => Vec::new(),
         1 => vec![1; len],
@@ -80,7 +84,7 @@ fn shown(body: &Body<'_>) -> String {
 }
 
 /// An error's text without the place, which is counted from wherever the bytes were cut.
-fn words(error: Error) -> String {
+pub fn words(error: Error) -> String {
     let text = error.message();
     match error.is_remote() {
         true => format!("{:?}", error.message_bytes()),

@@ -2,10 +2,14 @@
 //! worth keeping.
 #![allow(clippy::unwrap_used, reason = "a failure here is the test's own report")]
 
+#[path = "../fuzz/connections.rs"]
+mod connections;
+#[path = "../fuzz/native.rs"]
+mod native;
 #[path = "../fuzz/promises.rs"]
 mod promises;
 
-fn replay(corpus: &str, promise: fn(&[u8])) {
+fn replay(corpus: &str, promise: impl Fn(&[u8])) {
     let path = format!("{}/fuzz/corpus/{corpus}", env!("CARGO_MANIFEST_DIR"));
     let entries: Vec<_> = std::fs::read_dir(path).unwrap().map(|entry| entry.unwrap().path()).collect();
     assert!(entries.len() >= 20, "{corpus} has {} entries", entries.len());
@@ -42,4 +46,26 @@ fn what_a_stream_speaks_is_found_once() {
 #[test]
 fn an_address_is_written_as_it_is_read() {
     replay("address", promises::address);
+}
+
+#[test]
+fn native_requests_are_read_alike_and_written_as_they_are_read() {
+    replay("native_requests", native::native_requests);
+}
+
+#[test]
+fn native_replies_are_read_alike_and_written_as_they_are_read() {
+    replay("native_replies", native::native_replies);
+}
+
+/// V1 to V6, as far as one connection shows them.
+#[test]
+fn a_native_server_keeps_its_promises_whatever_its_client_does() {
+    replay("native_server", |bytes| connections::native_server(bytes, |_| {}));
+}
+
+/// V1 to V6, as far as one connection shows them.
+#[test]
+fn a_native_client_keeps_its_promises_whatever_its_server_does() {
+    replay("native_client", |bytes| connections::native_client(bytes, |_| {}));
 }

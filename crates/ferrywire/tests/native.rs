@@ -14,9 +14,9 @@ mod frames;
 mod python;
 #[path = "native/recorded.rs"]
 mod recorded;
-#[path = "native/truths.rs"]
-mod truths;
-#[path = "native/to_server.rs"]
-mod to_server;
 #[path = "native/to_client.rs"]
 mod to_client;
+#[path = "native/to_server.rs"]
+mod to_server;
+#[path = "native/truths.rs"]
+mod truths;

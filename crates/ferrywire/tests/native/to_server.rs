@@ -57,7 +57,11 @@ pub(crate) fn broken_frames() -> Vec<(String, Vec<u8>, &'static str)> {
         Frame::new(kind::PING, 0, 9, vec![0; 1 << 20]).bytes(),
         "1048576 bytes",
     ));
-    broken.push(("a credit of three bytes".into(), Frame::new(kind::CREDIT, 0, 9, [0; 3]).bytes(), "3 bytes"));
+    broken.push((
+        "a credit of three bytes".into(),
+        Frame::new(kind::CREDIT, 0, 9, [0; 3]).bytes(),
+        "3 bytes",
+    ));
     broken.push((
         "a second hello".into(),
         Frame::new(kind::HELLO, 0, 0, hello_body(&[])).bytes(),
@@ -112,7 +116,8 @@ fn broken_requests() -> Vec<(String, Vec<u8>, &'static str)> {
             broken.push((format!("{what} cut at {cut}"), request(flags, &part[..cut]), "where a part has"));
         }
     }
-    for (id, what) in [(0, "zero"), (1, "one that was used"), (3, "one below the latest"), (4, "the latest")] {
+    for (id, what) in [(0, "zero"), (1, "one that was used"), (3, "one below the latest"), (4, "the latest")]
+    {
         let frame = Frame { id, ..twice(0, 21) };
         broken.push((format!("the id {what}"), frame.bytes(), "which is not larger than 4"));
     }
@@ -229,7 +234,9 @@ async fn what_is_wrong_with_a_call_alone_fails_it_alone() {
         let id = next();
         is_usable(&mut wire, id).await;
     }
-    for name in ["", ".", "Desk", "Desk.", ".Note", "desk.Note", "Desk.Note\0", "Desk.Note.", &"N".repeat(255)] {
+    for name in
+        ["", ".", "Desk", "Desk.", ".Note", "desk.Note", "Desk.Note\0", "Desk.Note.", &"N".repeat(255)]
+    {
         let id = next();
         wire.put(&Frame::named(id, name, 0, &[], &[14])).await;
         is_refused(&wire.next().await, id, 12);
