@@ -3,7 +3,9 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use ferrywire::protocol::Native;
+use bytes::Bytes;
+use ferrywire::codec::Shared;
+use ferrywire::protocol::{Native, NetRpc};
 use ferrywire::{Client, Limits, Server, service};
 use peer_support::{Connection, Peer, Result};
 use serde_bytes::{ByteArray, ByteBuf};
@@ -16,6 +18,9 @@ pub trait Echo {
 
     /// Answers with its argument, which is as long as its type says: on the wire the same, but nobody allocates.
     async fn say_block(&self, payload: &[u8]) -> ByteArray<BLOCK_LEN>;
+
+    /// Answers with its argument, which is long, and therefore not copied.
+    async fn say_shared(&self, payload: Shared) -> Shared;
 
     /// Answers after [`NAP`].
     async fn nap(&self);
@@ -37,6 +42,10 @@ impl Echo for Parrot {
     async fn say_block(&self, payload: &[u8]) -> ByteArray<BLOCK_LEN> {
         let block: [u8; BLOCK_LEN] = payload.try_into().expect("a block was sent");
         ByteArray::new(block)
+    }
+
+    async fn say_shared(&self, payload: Shared) -> Shared {
+        payload
     }
 
     async fn nap(&self) {
@@ -85,7 +94,7 @@ impl Peer for Ours {
 
     async fn connect(&self, address: SocketAddr) -> Result<Line> {
         let builder = match self.protocol {
-            Spoken::NetRpc => Client::builder(),
+            Spoken::NetRpc => Client::builder().protocol(NetRpc),
             Spoken::Native => Client::builder().protocol(Native),
         };
         let client = builder.connect(format!("tcp://{address}").as_str()).await?;
@@ -113,6 +122,10 @@ impl Connection for Line {
             true => Reply::Block(self.echo.say_block(payload).await?),
         })
     }
+
+    async fn call_shared(&self, payload: &Bytes) -> Result<Reply> {
+        Ok(Reply::Shared(self.echo.say_shared(Shared(payload.clone())).await?))
+    }
 }
 
 /// What came back.
@@ -120,6 +133,7 @@ impl Connection for Line {
 pub enum Reply {
     Bytes(ByteBuf),
     Block(ByteArray<BLOCK_LEN>),
+    Shared(Shared),
 }
 
 impl AsRef<[u8]> for Reply {
@@ -127,6 +141,7 @@ impl AsRef<[u8]> for Reply {
         match self {
             Self::Bytes(bytes) => bytes,
             Self::Block(block) => &block[..],
+            Self::Shared(bytes) => bytes,
         }
     }
 }

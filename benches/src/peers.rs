@@ -41,8 +41,8 @@ struct Described {
 /// Ferrywire, over each of its protocols.
 pub fn ours() -> Result<Vec<Variant>> {
     let variants = [
-        ("native", "Ferrywire's own protocol, postcard, byte vectors"),
-        ("netrpc", "Ferrywire speaking Go's net/rpc, gob, byte vectors"),
+        ("native", "Ferrywire's own protocol, postcard, byte vectors, from 16 KiB on Shared"),
+        ("netrpc", "Ferrywire speaking Go's net/rpc, gob, byte vectors, from 16 KiB on Shared"),
     ];
     let variant = |(name, about): (&str, &str)| {
         let program = Program::of_this(&["ours", name])?;

@@ -4,6 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
+use bytes::Bytes;
+
 use crate::{Latencies, Payload, Result, Shape};
 
 /// Of many calls in flight on a connection, one in so many is timed: the clock costs as much as a tenth of a fast call.
@@ -100,6 +102,16 @@ impl Caller {
             Until::Made(_) => {}
         }
         Some(self.payload.advance())
+    }
+
+    /// What was to be sent last.
+    pub fn sent(&self) -> &[u8] {
+        self.payload.bytes()
+    }
+
+    /// The same, if it is long, in a form that can be shared.
+    pub fn shared(&self) -> Option<&Bytes> {
+        self.payload.shared()
     }
 
     /// Takes the reply to what was sent.

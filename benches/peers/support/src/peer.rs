@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::net::SocketAddr;
 
+use bytes::Bytes;
 use tokio::task::JoinSet;
 
 use crate::{Caller, Done, Result, Shape, Work};
@@ -35,6 +36,11 @@ pub trait Connection: Clone + Send + Sync + 'static {
     /// Sends the bytes and waits until they are back.
     fn call(&self, payload: &[u8]) -> impl Future<Output = Result<Self::Reply>> + Send;
 
+    /// As [`call`](Self::call), for long payloads: a framework that takes shared bytes need not copy them.
+    fn call_shared(&self, payload: &Bytes) -> impl Future<Output = Result<Self::Reply>> + Send {
+        self.call(payload)
+    }
+
     /// Keeps the calls of one connection in flight: a task for each caller, unless the peer knows better.
     fn drive(self, work: Work) -> impl Future<Output = Result<Done>> + Send {
         drive(self, work)
@@ -57,8 +63,11 @@ pub async fn drive<C: Connection>(connection: C, work: Work) -> Result<Done> {
 }
 
 async fn call_on<C: Connection>(connection: C, mut caller: Caller) -> Result<Done> {
-    while let Some(payload) = caller.advance() {
-        let reply = connection.call(payload).await?;
+    while caller.advance().is_some() {
+        let reply = match caller.shared() {
+            Some(payload) => connection.call_shared(payload).await?,
+            None => connection.call(caller.sent()).await?,
+        };
         caller.verify(reply.as_ref())?;
     }
     Ok(caller.done())

@@ -86,8 +86,12 @@ impl Connection for Line {
     type Reply = Bytes;
 
     async fn call(&self, payload: &[u8]) -> Result<Bytes> {
+        self.call_shared(&Bytes::copy_from_slice(payload)).await
+    }
+
+    async fn call_shared(&self, payload: &Bytes) -> Result<Bytes> {
         // A clone of the client is how tonic's own documentation shares one among tasks.
-        let reply = self.0.clone().say(Payload { body: Bytes::copy_from_slice(payload) }).await?;
+        let reply = self.0.clone().say(Payload { body: payload.clone() }).await?;
         Ok(reply.into_inner().body)
     }
 }

@@ -76,7 +76,10 @@ impl Connection for Client {
     type Reply = Bytes;
 
     async fn call(&self, payload: &[u8]) -> Result<Bytes> {
-        let payload = Payload { data: Bytes::copy_from_slice(payload) };
-        Ok(self.0.say(payload).await?.into_inner().data)
+        self.call_shared(&Bytes::copy_from_slice(payload)).await
+    }
+
+    async fn call_shared(&self, payload: &Bytes) -> Result<Bytes> {
+        Ok(self.0.say(Payload { data: payload.clone() }).await?.into_inner().data)
     }
 }

@@ -78,6 +78,10 @@ impl Connection for Client {
     type Reply = Bytes;
 
     async fn call(&self, payload: &[u8]) -> Result<Bytes> {
-        Ok(self.0.say(Bytes::copy_from_slice(payload)).await?)
+        self.call_shared(&Bytes::copy_from_slice(payload)).await
+    }
+
+    async fn call_shared(&self, payload: &Bytes) -> Result<Bytes> {
+        Ok(self.0.say(payload.clone()).await?)
     }
 }
