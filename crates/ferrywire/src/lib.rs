@@ -59,11 +59,13 @@ pub mod client;
 pub mod codec;
 mod context;
 pub mod description;
+mod duplex;
 mod error;
 mod input;
 mod limits;
 pub mod message;
 mod metadata;
+mod offered;
 mod output;
 mod peer;
 #[doc(hidden)]

@@ -1,24 +1,38 @@
 //! Who is at the other end of a connection.
 
+use std::any::Any;
 use std::fmt;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 /// The other end of a connection, as its transport knows it.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Peer {
     name: Box<str>,
     ip: Option<IpAddr>,
+    /// The way back, if the peer can be called; only who opens it knows what it is.
+    back: Option<Arc<dyn Any + Send + Sync>>,
 }
 
 impl Peer {
     /// A peer at a network address.
     pub fn at(scheme: &str, address: std::net::SocketAddr) -> Self {
-        Self { name: format!("{scheme}://{address}").into(), ip: Some(address.ip()) }
+        Self { name: format!("{scheme}://{address}").into(), ip: Some(address.ip()), back: None }
     }
 
     /// A peer that only has a name: the other end of a pipe, a unix socket's client.
     pub fn named(name: impl Into<Box<str>>) -> Self {
-        Self { name: name.into(), ip: None }
+        Self { name: name.into(), ip: None, back: None }
+    }
+
+    /// The same peer, which can be called.
+    pub(crate) fn with_back(self, back: Arc<dyn Any + Send + Sync>) -> Self {
+        Self { back: Some(back), ..self }
+    }
+
+    /// The way back, if the peer can be called.
+    pub(crate) fn back(&self) -> Option<&(dyn Any + Send + Sync)> {
+        self.back.as_deref()
     }
 
     /// The address as text, such as `tcp://127.0.0.1:40312`.
@@ -35,5 +49,11 @@ impl Peer {
 impl fmt::Display for Peer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.name)
+    }
+}
+
+impl fmt::Debug for Peer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Peer").field("name", &self.name).field("ip", &self.ip).finish_non_exhaustive()
     }
 }

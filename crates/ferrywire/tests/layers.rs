@@ -7,14 +7,15 @@
 use std::path::{Path, PathBuf};
 
 /// Every room of `src/`, from the ground up.
-const FLOORS: [&[&str]; 8] = [
+const FLOORS: [&[&str]; 9] = [
     &["error", "metadata", "limits", "peer", "timer", "input", "output", "window", "sync"],
     &["codec", "transport", "arrival", "ambient"],
     &["body", "context", "description"],
     &["message"],
     &["service", "protocol"],
-    &["slot"],
+    &["slot", "duplex"],
     &["client", "server"],
+    &["offered"],
     &["private"],
 ];
 

@@ -495,6 +495,11 @@ impl<P: Protocol> Link for Connection<P> {
         }
     }
 
+    fn admit(&self, calls: usize) {
+        let mut state = self.state();
+        state.calls_max = state.calls_max.min(calls);
+    }
+
     #[inline]
     fn is_open(&self) -> bool {
         self.is_open.load(Ordering::Acquire)

@@ -18,12 +18,12 @@ use crate::protocol::{Protocol, ReadReplies, WriteRequests};
 use crate::timer::{self, Timer};
 use crate::transport::Stream;
 
-/// A connection that speaks `P` on `stream`, and the task that drives it.
+/// A connection that speaks `P` on `stream`, and the task that drives it; it ends with the reason for that.
 pub(super) fn start<P: Protocol>(
     stream: Stream,
     first: Vec<u8>,
     chosen: &Chosen,
-) -> (Arc<Connection<P>>, impl Future<Output = ()> + Send + 'static) {
+) -> (Arc<Connection<P>>, impl Future<Output = Error> + Send + 'static) {
     let Stream { reader, writer, peer } = stream;
     let outbound = Outbound { writer: Box::into_pin(writer), output: Output::default() };
     let inbound = Inbound::new(P::ReadReplies::new(&chosen.terms()), reader, first);
@@ -49,13 +49,14 @@ struct Driver<P: Protocol> {
 }
 
 impl<P: Protocol> Driver<P> {
-    async fn run(mut self) {
+    async fn run(mut self) -> Error {
         let error = poll_fn(|cx| self.poll(cx)).await;
-        let outbound = self.end(error);
+        let outbound = self.end(error.clone());
         // The peer may be waiting for the end of our direction.
         if let Some(mut outbound) = outbound {
             let _ = poll_fn(|cx| outbound.writer.as_mut().poll_shutdown(cx)).await;
         }
+        error
     }
 
     /// Ends every call that waits; those of which no byte was handed over have certainly not run.
@@ -264,5 +265,15 @@ impl<P: Protocol> Driver<P> {
         }
         drop(guard);
         self.callers.drain(..).for_each(Waker::wake);
+    }
+}
+
+/// Whoever waits for a reply is told, also when the task is dropped in the middle.
+impl<P: Protocol> Drop for Driver<P> {
+    fn drop(&mut self) {
+        if self.connection.state().closed.is_none() {
+            let text = "the connection was lost: its task was dropped";
+            self.end(self.connection.error(Code::Unavailable, text, Phase::Wait));
+        }
     }
 }

@@ -28,6 +28,9 @@ pub(crate) trait Link: Send + Sync + 'static {
     /// A promised place is not wanted any more.
     fn give_up_room(&self);
 
+    /// Lets no more than so many calls be pending at once, until the server has said how many it runs.
+    fn admit(&self, calls: usize);
+
     /// Whether calls can still be sent.
     fn is_open(&self) -> bool;
 

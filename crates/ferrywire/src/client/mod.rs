@@ -17,6 +17,7 @@ use crate::protocol::{Native, Protocol};
 use crate::transport::{IntoAddress, Memory, Stream};
 
 mod call;
+mod caller;
 mod connection;
 mod driver;
 mod flight;
@@ -34,7 +35,10 @@ pub use stub::Stub;
 
 use flight::{Argument, Encoded};
 use pool::Pool;
-use speak::{Chosen, Speak, Speaks};
+
+pub(crate) use caller::calling;
+pub(crate) use link::Link;
+pub(crate) use speak::{Chosen, Offered, Services, Speak, Speaks};
 
 /// Calls methods of a server by name; the ground on which generated clients stand.
 ///
@@ -51,6 +55,8 @@ pub struct Builder {
     chosen: Chosen,
     memory: Option<Memory>,
     speak: Arc<dyn Speak>,
+    /// What the server may call.
+    pub(crate) offered: Option<Offered>,
 }
 
 impl Client {
@@ -66,7 +72,8 @@ impl Client {
 
     /// A builder with default limits, for the native protocol.
     pub fn builder() -> Builder {
-        Builder { chosen: Chosen::default(), memory: None, speak: Arc::new(Speaks::<Native>::new()) }
+        let speak = Arc::new(Speaks::<Native>::new());
+        Builder { chosen: Chosen::default(), memory: None, speak, offered: None }
     }
 
     /// A call of `method`, such as `Arith.Multiply`; sent when it is awaited.
@@ -99,6 +106,11 @@ impl Client {
             let head = Head { place: pool.names.place(&method), ..Head::of(&method) };
             Call::<(), R>::new(&pool, head, Argument::Encoded(encoded)).await
         }))
+    }
+
+    /// A client over a native connection that others have made, and keep.
+    pub(crate) fn lent(link: Arc<dyn Link>, name: String, chosen: Chosen) -> Self {
+        Self { pool: Pool::lent(link, name, Arc::new(Speaks::<Native>::new()), chosen) }
     }
 
     fn encode<A: Serialize + Deserialize<'static>>(&self, argument: &A) -> Encoded {
@@ -161,18 +173,33 @@ impl Builder {
     ///
     /// # Errors
     ///
-    /// [`Code::InvalidArgument`] if the address is none, or the protocol does not carry the chosen codec.
-    pub fn lazy(self, address: impl IntoAddress) -> Result<Client> {
-        self.speak.check(&self.chosen)?;
+    /// [`Code::InvalidArgument`] if the address is none, or the protocol does not carry the chosen codec or
+    /// cannot offer the services that were registered; [`Code::AlreadyExists`] if two of these have one name.
+    pub fn lazy(mut self, address: impl IntoAddress) -> Result<Client> {
+        self.settle()?;
         let pool = Pool::new(address.into_address()?, self.memory, self.speak, self.chosen);
         Ok(Client { pool })
     }
 
     /// A client over a stream that exists already, such as a child process's standard input and output.
     ///
-    /// Must be called on a runtime. Once the stream has ended, calls fail.
-    pub fn over(self, stream: Stream) -> Client {
-        Client { pool: Pool::over(stream, self.speak, self.chosen) }
+    /// Must be called on a runtime. Once the stream has ended, calls fail. They all fail if the protocol cannot
+    /// do what was chosen.
+    pub fn over(mut self, stream: Stream) -> Client {
+        let pool = match self.settle() {
+            Ok(()) => Pool::over(stream, self.speak, self.chosen),
+            Err(error) => Pool::nowhere(error, self.speak, self.chosen),
+        };
+        Client { pool }
+    }
+
+    /// Sees whether the protocol can do what was chosen.
+    fn settle(&mut self) -> Result<()> {
+        self.speak.check(&self.chosen)?;
+        if let Some(Offered { services, speak }) = self.offered.take() {
+            self.speak = speak(services, &self.chosen, &*self.speak)?;
+        }
+        Ok(())
     }
 }
 

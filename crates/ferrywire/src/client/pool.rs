@@ -37,6 +37,10 @@ enum Target {
     },
     /// A single stream, which cannot be made again.
     Stream,
+    /// A connection of this name that others have made, and keep.
+    Lent(String),
+    /// None, for this reason.
+    Nowhere(Error),
 }
 
 type Dial = BoxFuture<'static, Result<Arc<dyn Link>>>;
@@ -107,6 +111,23 @@ impl Pool {
         Arc::new(Self { target: Target::Stream, speak, chosen, names: Names::default(), state })
     }
 
+    /// Calls over a connection that is made and kept by others.
+    pub(crate) fn lent(
+        link: Arc<dyn Link>,
+        name: String,
+        speak: Arc<dyn Speak>,
+        chosen: Chosen,
+    ) -> Arc<Self> {
+        let state = Mutex::new(State { link: Some(link), ..State::default() });
+        Arc::new(Self { target: Target::Lent(name), speak, chosen, names: Names::default(), state })
+    }
+
+    /// Calls that cannot be made.
+    pub(crate) fn nowhere(error: Error, speak: Arc<dyn Speak>, chosen: Chosen) -> Arc<Self> {
+        let (target, state) = (Target::Nowhere(error), Mutex::default());
+        Arc::new(Self { target, speak, chosen, names: Names::default(), state })
+    }
+
     /// The format that arguments are written in.
     pub(crate) fn format(&self) -> Format {
         self.speak.format(&self.chosen)
@@ -121,6 +142,8 @@ impl Pool {
         match &self.target {
             Target::Address { address, .. } => address.to_string(),
             Target::Stream => "a stream".to_owned(),
+            Target::Lent(name) => name.clone(),
+            Target::Nowhere(_) => "nowhere".to_owned(),
         }
     }
 
@@ -133,6 +156,18 @@ impl Pool {
     #[inline]
     pub(crate) fn current(&self) -> Option<Arc<dyn Link>> {
         self.state().link.as_ref().filter(|link| link.is_open()).cloned()
+    }
+
+    /// Why there is no other connection than the one that was given.
+    #[cold]
+    fn cannot_dial(&self) -> Error {
+        let text = match &self.target {
+            Target::Nowhere(error) => return error.clone(),
+            Target::Lent(_) => "the connection has ended, and only its caller can make it again",
+            Target::Stream | Target::Address { .. } => "the stream has ended and cannot be made again",
+        };
+        let error = Error::new(Code::Unavailable, text).in_phase(Phase::Connect);
+        error.at_peer(self.name()).not_executed()
     }
 
     /// The connection, once there is one.
@@ -150,6 +185,9 @@ impl Pool {
                 state.link = None;
                 state.backoff.lost();
             }
+            if !matches!(self.target, Target::Address { .. }) {
+                return Err(self.cannot_dial());
+            }
             let under_way = state.dial.as_ref().and_then(WeakShared::upgrade);
             match under_way.filter(|dial| dial.peek().is_none()) {
                 Some(dial) => dial,
@@ -166,7 +204,9 @@ impl Pool {
 
 impl Drop for Pool {
     fn drop(&mut self) {
-        if let Some(link) = self.state().link.take() {
+        if !matches!(self.target, Target::Lent(_))
+            && let Some(link) = self.state().link.take()
+        {
             link.close();
         }
     }
@@ -202,9 +242,7 @@ async fn dial(pool: Arc<Pool>, not_before: Option<Instant>) -> Result<Arc<dyn Li
 
 async fn make(pool: &Pool) -> Result<Arc<dyn Link>> {
     let Target::Address { address, memory } = &pool.target else {
-        return Err(Error::new(Code::Unavailable, "the stream has ended and cannot be made again")
-            .in_phase(Phase::Connect)
-            .not_executed());
+        return Err(pool.cannot_dial());
     };
     let mut stream = transport::dial(address, memory.as_ref()).await?;
     let first = match address.tunnel() {

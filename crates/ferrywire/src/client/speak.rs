@@ -3,6 +3,8 @@
 use std::marker::PhantomData;
 use std::sync::Arc;
 
+use futures_util::FutureExt;
+
 use super::driver;
 use super::link::Link;
 use crate::codec::Format;
@@ -10,6 +12,7 @@ use crate::error::{Code, Error, Result};
 use crate::limits::Limits;
 use crate::protocol::tunnel::Tunnel;
 use crate::protocol::{Compression, Protocol, Terms, WriteRequests};
+use crate::service::Service;
 use crate::sync;
 use crate::transport::Stream;
 
@@ -28,6 +31,18 @@ impl Chosen {
         Terms { limits, format: *format, checksum: *checksum, compression: *compression }
     }
 }
+
+/// Services that the server may call, and who knows how they are answered.
+pub(crate) struct Offered {
+    pub(crate) services: Services,
+    pub(crate) speak: Answering,
+}
+
+/// Makes what speaks `Speak` in both directions, if it can.
+pub(crate) type Answering = fn(Services, &Chosen, &dyn Speak) -> Result<Arc<dyn Speak>>;
+
+/// Services, under their own names or others.
+pub(crate) type Services = Vec<(Option<String>, Arc<dyn Service>)>;
 
 /// A protocol as clients choose it at run time.
 pub(crate) trait Speak: Send + Sync + 'static {
@@ -76,7 +91,7 @@ impl<P: Protocol> Speak for Speaks<P> {
 
     fn start(&self, stream: Stream, first: Vec<u8>, chosen: &Chosen) -> Arc<dyn Link> {
         let (link, task) = driver::start::<P>(stream, first, chosen);
-        sync::spawn(task);
+        sync::spawn(task.map(drop));
         link
     }
 }

@@ -10,6 +10,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::Inner;
 use super::bell::{Bell, Order};
+use super::both;
 use super::connections::Admitted;
 use super::drive;
 use crate::protocol::Protocol;
@@ -22,6 +23,8 @@ use crate::transport::{Listen, Stream};
 enum Greeting {
     /// Calls in the native protocol; these bytes have been read already.
     Native(Vec<u8>),
+    /// The same, from a caller that offers services.
+    BothWays(Vec<u8>),
     /// Calls in `net/rpc`; these bytes have been read already.
     NetRpc(Vec<u8>),
     /// Nothing more is to be done with it.
@@ -117,6 +120,7 @@ pub(crate) async fn serve(inner: std::sync::Arc<Inner>, mut stream: Stream, admi
     let bell = admitted.bell.clone();
     match greeting {
         Greeting::Native(first) => drive::serve::<Native>(stream, first, inner.shared.clone(), bell).await,
+        Greeting::BothWays(first) => both::serve(stream, first, inner.shared.clone(), bell).await,
         Greeting::NetRpc(first) => drive::serve::<NetRpc>(stream, first, inner.shared.clone(), bell).await,
         Greeting::Done => {}
     }
@@ -169,7 +173,7 @@ async fn greet(inner: &Inner, stream: &mut Stream, mut bytes: Vec<u8>) -> io::Re
     loop {
         // The first byte of a native stream begins nothing else.
         match native::recognises(&bytes) {
-            Some(true) => return Ok(Greeting::Native(bytes)),
+            Some(true) => return greet_native(stream, bytes).await,
             Some(false) => {}
             None if read_more(stream, &mut bytes).await? == 0 => return Ok(Greeting::Done),
             None => continue,
@@ -187,6 +191,18 @@ async fn greet(inner: &Inner, stream: &mut Stream, mut bytes: Vec<u8>) -> io::Re
                 tracing::info!(peer = %stream.peer, first, "closed: it speaks no protocol that is served here");
                 return Ok(Greeting::Done);
             }
+        }
+    }
+}
+
+/// Looks whether the caller offers services. It does not wait for an answer before it has said so.
+async fn greet_native(stream: &mut Stream, mut bytes: Vec<u8>) -> io::Result<Greeting> {
+    loop {
+        match native::split::offers(&bytes) {
+            Some(true) => return Ok(Greeting::BothWays(bytes)),
+            Some(false) => return Ok(Greeting::Native(bytes)),
+            None if read_more(stream, &mut bytes).await? == 0 => return Ok(Greeting::Done),
+            None => {}
         }
     }
 }

@@ -27,6 +27,8 @@ pub(crate) struct Bell {
     waiting: AtomicUsize,
     /// Whether somebody has rung since the connection last looked; set under the lock.
     is_rung: AtomicBool,
+    /// Whether calls went the other way over this connection since it was last looked at.
+    stirred: AtomicBool,
     rung: Mutex<Rung>,
 }
 
@@ -76,6 +78,16 @@ impl Bell {
             1 => Order::Drain,
             _ => Order::Stop,
         }
+    }
+
+    /// The connection is in use, though not for calls that this bank answers.
+    pub(crate) fn stir(&self) {
+        self.stirred.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether it was, since this was last asked.
+    pub(crate) fn take_stir(&self) -> bool {
+        self.stirred.swap(false, Ordering::Relaxed)
     }
 
     /// Whether as many bytes of replies wait as `most`; a spawned call is then woken when there are fewer.

@@ -32,6 +32,7 @@ use crate::timer;
 pub(crate) struct Shared {
     pub(crate) router: Router,
     pub(crate) limits: Limits,
+    /// Whether damage on the way must be noticed, where the wire can say so.
     pub(crate) checksum: bool,
     /// Calls that have not finished, on all connections.
     pub(crate) running: AtomicUsize,
@@ -43,7 +44,14 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    fn terms(&self) -> Terms<'_> {
+    /// For a server of these services.
+    pub(crate) fn new(router: Router, limits: Limits) -> Self {
+        let (running, held, serving) = (AtomicUsize::new(0), AtomicUsize::new(0), AtomicUsize::new(0));
+        Self { router, limits, checksum: false, running, held, serving, hits: Hits::default() }
+    }
+
+    /// What holds on each connection.
+    pub(crate) fn terms(&self) -> Terms<'_> {
         Terms { checksum: self.checksum, ..Terms::new(&self.limits) }
     }
 }

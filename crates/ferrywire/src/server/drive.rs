@@ -343,7 +343,8 @@ impl<P: Protocol> Driver<P> {
                 watch.piled_up = Some((now, self.output.total()));
             }
             if look_at <= now {
-                let is_busy = self.connection.pending() > 0 || !self.output.is_done();
+                let is_busy =
+                    self.connection.pending() > 0 || !self.output.is_done() || self.bell.take_stir();
                 let since = watch.quiet.look(now, is_busy, look_every);
                 if since.is_some_and(|since| now >= timer::later(since, idle_timeout)) {
                     return Some("idle_timeout");

@@ -9,14 +9,14 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::error::{Code, Error, Result};
-use crate::limits::{Hits, Limits};
+use crate::limits::Limits;
 use crate::protocol::{NetRpc, Protocol};
 use crate::service::Service;
-use crate::sync::AtomicUsize;
 use crate::transport::{self, Address, IntoAddress, Listen, Memory, Stream};
 
 mod accept;
 mod bell;
+mod both;
 mod conduct;
 mod connection;
 mod connections;
@@ -27,10 +27,12 @@ mod router;
 mod seats;
 mod spawned;
 
-use bell::Order;
-use connection::Shared;
 use connections::Connections;
-use router::Router;
+
+pub(crate) use bell::{Bell, Order};
+pub(crate) use connection::Shared;
+pub(crate) use drive::serve;
+pub(crate) use router::Router;
 
 /// A server: services, and the places where it listens for their callers.
 ///
@@ -309,15 +311,7 @@ impl Builder {
         limits.connections_max = limits.connections_max.min(descriptors_max() / 2);
         tunnels.extend(NetRpc::TUNNEL.map(|tunnel| tunnel.path.to_owned()));
         let inner = Inner {
-            shared: Arc::new(Shared {
-                router,
-                limits,
-                checksum: self.checksum,
-                running: AtomicUsize::new(0),
-                held: AtomicUsize::new(0),
-                serving: AtomicUsize::new(0),
-                hits: Hits::default(),
-            }),
+            shared: Arc::new(Shared { checksum: self.checksum, ..Shared::new(router, limits) }),
             connections: Arc::default(),
             tasks: TaskTracker::new(),
             shutdown: CancellationToken::new(),

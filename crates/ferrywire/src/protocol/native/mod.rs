@@ -15,6 +15,7 @@ mod parts;
 mod recognise;
 mod replies;
 mod requests;
+pub(crate) mod split;
 #[cfg(test)]
 mod tests;
 
