@@ -278,6 +278,30 @@ fn number(value: i64) -> Vec<u8> {
     bytes
 }
 
+const MORE: u16 = 0x0800;
+const CONTINUED: u16 = 0x1000;
+
+/// A piece of a body, as it should be or not: `begin` are the parts of a body's first frame.
+fn piece(script: &mut Script<'_>, kind: u16, id: u64, begin: &[u8]) -> Vec<u8> {
+    let (choice, here) = (script.byte(), vec![0; usize::from(script.byte()) * 256]);
+    let mut out = Vec::new();
+    match choice & 3 {
+        0 | 1 => {
+            let whole_len = u32::from(script.byte()) * 256;
+            // The length in postcard of all bytes behind itself.
+            let inner = whole_len.saturating_sub(3);
+            let len = [inner as u8 | 0x80, (inner >> 7) as u8 | 0x80, (inner >> 14) as u8 & 0x7f];
+            let here = here.get(3..).unwrap_or_default();
+            let payload = [begin, &whole_len.to_le_bytes(), &len, here].concat();
+            let named = if begin.is_empty() { 0 } else { NAMED };
+            put_frame(&mut out, kind | MORE | named, 0, id, &payload);
+        }
+        2 => put_frame(&mut out, kind | CONTINUED | MORE, 0, id, &here),
+        _ => put_frame(&mut out, kind | CONTINUED, 0, id, &here),
+    }
+    out
+}
+
 /// Numbers that no input comes upon by itself.
 fn nonce(count: u64) -> i64 {
     ((count + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 2) as i64
@@ -286,7 +310,7 @@ fn nonce(count: u64) -> i64 {
 /// Small bounds, so that they are reached.
 fn limits() -> Limits {
     let mut limits = Limits::default();
-    limits.frame_len_max = 64 * 1024;
+    limits.frame_len_max = 256 * 1024;
     limits.calls_per_connection_max = 8;
     limits.outbound_len_max = 16 * 1024;
     limits.calls_pending_max = 8;
@@ -318,6 +342,7 @@ pub trait Fuzz {
     async fn rest(&self, number: i64) -> i64;
     async fn fill(&self, number: i64) -> String;
     async fn fail(&self, number: i64) -> ferrywire::Result<i64>;
+    async fn take(&self, bytes: &[u8]) -> i64;
 }
 
 #[derive(Clone)]
@@ -352,12 +377,16 @@ impl Fuzz for Handler {
 
     async fn fill(&self, number: i64) -> String {
         self.note(number);
-        "f".repeat(number.unsigned_abs() as usize % 8192)
+        "f".repeat(number.unsigned_abs() as usize % 100_000)
     }
 
     async fn fail(&self, number: i64) -> ferrywire::Result<i64> {
         self.note(number);
         Err(Error::new(Code::Aborted, "no").with_details(number.to_le_bytes()))
+    }
+
+    async fn take(&self, bytes: &[u8]) -> i64 {
+        bytes.len() as i64
     }
 }
 
@@ -428,16 +457,22 @@ pub fn native_server(bytes: &[u8], mut held: impl FnMut(usize)) {
                     hand.send(&out);
                 }
                 14 => gate.add_permits(1),
-                _ => settle().await,
+                _ => {
+                    let id = script.byte();
+                    let id = if id == 255 { next_id } else { id.into() };
+                    next_id = next_id.max(id + 1);
+                    let bytes = piece(&mut script, REQUEST, id, &named("Fuzz.Take"));
+                    hand.send(&bytes);
+                }
             }
-            held(hand.sent.len());
+            held(hand.sent.len() + hand.written().len());
             is_answered_once(&hand, &nonces, &handler);
         }
         settle().await;
         let product =
             in_time("somebody else is answered", Duration::from_secs(1), beside_client.twice(21)).await;
         assert_eq!(product.unwrap(), 42);
-        held(hand.sent.len());
+        held(hand.sent.len() + hand.written().len());
         // The client takes everything and ends; every method may end.
         gate.add_permits(1000);
         hand.change(|wire| (wire.room, wire.has_ended) = (usize::MAX, true));
@@ -569,12 +604,16 @@ pub fn native_client(bytes: &[u8], mut held: impl FnMut(usize)) {
                     put_frame(&mut out, flags, script.byte().into(), id.into(), script.bytes(len.into()));
                     hand.send(&out);
                 }
-                _ => settle().await,
+                _ => {
+                    let id = script.byte().into();
+                    let bytes = piece(&mut script, RESPONSE, id, &[]);
+                    hand.send(&bytes);
+                }
             }
-            held(hand.sent.len());
+            held(hand.sent.len() + hand.written().len());
         }
         settle().await;
-        held(hand.sent.len());
+        held(hand.sent.len() + hand.written().len());
         // All that is under way ends by its deadline, whatever the server did.
         for call in calls {
             match in_time("a call ends", Duration::from_secs(11), call).await {

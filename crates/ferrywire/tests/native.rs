@@ -6,6 +6,8 @@ mod support;
 
 #[path = "native/checksums.rs"]
 mod checksums;
+#[path = "native/bodies.rs"]
+mod bodies;
 #[path = "native/desk.rs"]
 mod desk;
 #[path = "native/frames.rs"]

@@ -25,7 +25,7 @@ libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
     connections::native_server(bytes, |len| {
         let before = *before.get_or_insert_with(held);
         let more = held().saturating_sub(before);
-        // Both directions are kept here too; the thread's buffers are made once.
-        assert!(more <= 512 * 1024 + 24 * len, "{more} bytes are held for {len}");
+        // What went over the wire is kept here too, both ways; a few large replies may wait to be sent.
+        assert!(more <= 2 * 1024 * 1024 + 24 * len, "{more} bytes are held for {len}");
     });
 });

@@ -13,7 +13,7 @@ use crate::to_server::{KINDS, broken_frames};
 use crate::truths::served_by_hand;
 
 /// A client with a call under way, the call's id at a server that has introduced itself, and that server.
-async fn waiting() -> (Client, ferrywire::client::Started<i64>, u64, Wire) {
+pub(crate) async fn waiting() -> (Client, ferrywire::client::Started<i64>, u64, Wire) {
     let (client, mut wire) = served_by_hand(Limits::default());
     wire.send(&greeting()).await;
     settle().await;
@@ -23,7 +23,7 @@ async fn waiting() -> (Client, ferrywire::client::Started<i64>, u64, Wire) {
 }
 
 /// The call has ended and may have run; the connection has too, and what is called afterwards has not run.
-async fn ends_its_calls(what: &str, client: &Client, call: ferrywire::client::Started<i64>) -> String {
+pub(crate) async fn ends_its_calls(what: &str, client: &Client, call: ferrywire::client::Started<i64>) -> String {
     let error = in_time(what, call).await.expect_err(what);
     assert_eq!(error.code(), Code::Unavailable, "{what}: {error}");
     assert!(error.may_have_run() && !error.is_remote(), "{what}: {error}");
