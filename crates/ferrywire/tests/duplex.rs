@@ -827,6 +827,99 @@ async fn half_closing_ends_call_backs_and_answers_what_was_asked() {
     in_time("the server is done with it", serving).await.unwrap();
 }
 
+/// Frames of which little is right, in pieces of any length.
+fn noise(random: &mut fastrand::Rng) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for _ in 0..random.usize(1..12) {
+        // Mostly what is read, now and then what is not.
+        let kind =
+            if random.u8(..) < 240 { [0, 1, 2, 3, 5, 6, 7, 10][random.usize(..8)] } else { random.u16(..16) };
+        let flags = match random.u8(..8) {
+            0 => 1 << random.u16(4..16),
+            1 => 0x4000,
+            2 => 0x0800,
+            3 => 0x1000,
+            _ => 0,
+        };
+        let body: Vec<u8> = (0..random.usize(..24)).map(|_| random.u8(..4)).collect();
+        bytes.extend(frame(kind | flags, random.u16(..4), random.u64(..6), &body));
+        if random.u8(..) < 4 {
+            bytes.truncate(random.usize(..bytes.len()));
+        }
+    }
+    bytes
+}
+
+/// Sends noise, and reads whatever comes until nothing does.
+async fn make_noise(mut raw: Raw, seed: u64) {
+    let mut random = fastrand::Rng::with_seed(seed);
+    let bytes = noise(&mut random);
+    let mut reader = raw.reader;
+    let reading = tokio::spawn(async move {
+        let mut heard = [0; 512];
+        while reader.read(&mut heard).await.is_ok_and(|len| len > 0) {}
+    });
+    for chunk in bytes.chunks(random.usize(1..40)) {
+        if raw.writer.write_all(chunk).await.is_err() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(random.u64(..3))).await;
+    }
+    tokio::time::sleep(Duration::from_secs(random.u64(..3))).await;
+    let _ = raw.writer.shutdown().await;
+    reading.await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn noise_from_a_client_ends_its_connection_and_the_calls_to_it() {
+    for seed in 0..500 {
+        let desk = Desk::default();
+        let server = Server::builder().register(HubServer::new(desk.clone())).build().unwrap();
+        let (ours, theirs) = pipe(256);
+        let serving = tokio::spawn(server.serve(theirs));
+        let mut raw = Raw::over(ours);
+        raw.greet(&[("Leaf", &["Double", "Hang", "Mirror"])]).await;
+        let mut calling = None;
+        if seed % 4 > 0 {
+            raw.send(&named(1, "Hub.Keep", &[])).await;
+            until("the caller is kept", || desk.kept.lock().unwrap().is_some()).await;
+            let leaf = LeafClient::new(desk.kept.lock().unwrap().take().unwrap());
+            calling = Some(tokio::spawn(async move { tokio::join!(leaf.double(1), leaf.hang()) }));
+        }
+
+        in_time("noise is made", make_noise(raw, seed)).await;
+
+        in_time("the connection ends", serving).await.unwrap();
+        if let Some(calling) = calling {
+            // Now and then noise is an answer.
+            let _ = in_time("calls to it end", calling).await.unwrap();
+        }
+        assert_eq!((server.handle().connections(), server.handle().running()), (0, 0), "seed {seed}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn noise_from_a_server_ends_the_connection_and_the_calls_over_it() {
+    for seed in 0..500 {
+        let (ours, theirs) = pipe(256);
+        let pad = Pad::default();
+        let client = Client::builder().register(LeafServer::new(pad.clone())).over(ours);
+        let mut raw = Raw::over(theirs);
+        let hub = HubClient::new(client);
+        let calling = tokio::spawn(async move { tokio::join!(hub.plain(1), hub.keep()) });
+        raw.greet(&[("Hub", &["Plain", "Keep"])]).await;
+        if seed % 2 > 0 {
+            raw.send(&frame(0x0010, 0, 1, &[&short("Leaf.Hang")[..], &[0; 8]].concat())).await;
+        }
+
+        in_time("noise is made", make_noise(raw, seed)).await;
+
+        let _ = in_time("the calls end", calling).await.unwrap();
+        let (begun, dropped) = (*pad.watch.begun.borrow(), pad.watch.dropped.clone());
+        until("its methods are dropped", || *dropped.borrow() >= begun).await;
+    }
+}
+
 // ---- cost ----
 
 #[tokio::test]

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::task::{Context as TaskContext, Waker};
 
 use super::driver;
-use super::{Client, Link};
 use super::speak::Chosen;
+use super::{Client, Link};
 use crate::context::Context;
 use crate::duplex::{Back, Beside, Calling, Way};
 use crate::protocol::Native;

@@ -4,12 +4,13 @@
 //! it when it is first asked for, and until then nothing is spent on it.
 
 use std::any::Any;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock, PoisonError};
 
 use super::Calling;
 use super::lanes::Lanes;
 use crate::limits::Limits;
 use crate::protocol::{Compression, Terms};
+use crate::sync::Mutex;
 use crate::transport::Stream;
 
 /// The way back to a caller.

@@ -6,13 +6,14 @@
 use std::collections::{HashSet, VecDeque};
 use std::io;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::Calling;
 use crate::protocol::native::split::{Cutter, Note, Piece, Receiver};
+use crate::sync::{Mutex, MutexGuard};
 
 /// The lanes of one connection.
 #[derive(Debug)]
