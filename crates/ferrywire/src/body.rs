@@ -6,7 +6,8 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 pub use crate::codec::shared::{SPLICE_LEN_MIN, Splice};
-use crate::codec::{Format, Preamble, Shape, Types, shared};
+use crate::codec::{Format, Preamble, Shape, Told, Types, shared};
+use crate::compression::{Compression, PACKED_LEN_MIN, Packed};
 use crate::error::Result;
 use crate::metadata::Metadata;
 
@@ -77,6 +78,8 @@ pub struct Written {
     /// What belongs between the bytes of the buffer, in the order of its places.
     #[allow(clippy::box_collection, reason = "few bodies have any, and all pay for the place")]
     pub splices: Option<Box<Vec<Splice>>>,
+    /// How the bytes are compressed, if they are.
+    pub packed: Option<Packed>,
 }
 
 impl Written {
@@ -88,6 +91,44 @@ impl Written {
             Some(splices) => splices.iter().map(|splice| splice.bytes.len()).sum(),
         }
     }
+
+    /// Compresses the body that is behind `from` in `out`, if it is long enough and becomes shorter. It then has no
+    /// preamble and no splices any more: they are within it, each body a stream of its own.
+    #[cold]
+    pub(crate) fn pack(&mut self, algorithm: Compression, out: &mut Vec<u8>, from: usize) {
+        let flat = out.get(from..).unwrap_or_default();
+        if flat.len() + self.spliced_len() < PACKED_LEN_MIN {
+            return;
+        }
+        let found = match (self.preamble, &self.splices) {
+            (None, None) => algorithm.pack(flat),
+            (preamble, splices) => {
+                let mut whole = Vec::with_capacity(flat.len() + self.spliced_len());
+                if let Some(preamble) = preamble {
+                    Told::new().tell(preamble, &mut whole);
+                }
+                join(&mut whole, flat, splices.as_deref().map_or(&[][..], Vec::as_slice));
+                algorithm.pack(&whole)
+            }
+        };
+        if let Some((packed, bytes)) = found {
+            out.truncate(from);
+            out.extend_from_slice(&bytes);
+            (self.preamble, self.splices, self.packed) = (None, None, Some(packed));
+        }
+    }
+}
+
+/// Appends a body between whose bytes `splices` belong.
+fn join(whole: &mut Vec<u8>, mut flat: &[u8], splices: &[Splice]) {
+    let mut at = 0;
+    for splice in splices {
+        let (before, behind) = flat.split_at_checked(splice.at - at).unwrap_or((flat, &[]));
+        whole.extend_from_slice(before);
+        whole.extend_from_slice(&splice.bytes);
+        (flat, at) = (behind, splice.at);
+    }
+    whole.extend_from_slice(flat);
 }
 
 impl<'s> Sink<'s> {

@@ -57,6 +57,7 @@ mod arrival;
 pub mod body;
 pub mod client;
 pub mod codec;
+mod compression;
 mod context;
 pub mod description;
 mod duplex;
@@ -81,6 +82,7 @@ mod window;
 
 pub use client::{Call, Client, OneWay, Started, WithMetadata};
 pub use codec::{Format, Shared};
+pub use compression::Compression;
 pub use context::{Cancellation, Context};
 pub use error::{Code, Error, Phase, Result};
 pub use ferrywire_macros::service;

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::body::Body;
+use crate::compression::Packed;
 use crate::description::Method;
 use crate::error::{Error, Result};
 use crate::metadata::Metadata;
@@ -84,6 +85,8 @@ pub struct Ask<'b, Tag> {
     pub method: Wanted<'b>,
     /// The argument; an error if this body alone is damaged and the stream is still in step.
     pub body: Result<Body<'b>>,
+    /// How the body is compressed, if it is.
+    pub packed: Option<Packed>,
     /// How long the caller is going to wait, on wires that say so.
     pub timeout: Option<Duration>,
     /// What travels beside the argument, on wires that carry it.
@@ -113,6 +116,8 @@ pub struct Answered<'b> {
     pub id: u64,
     /// The reply's body, or the method's error.
     pub outcome: Result<Body<'b>>,
+    /// How the body is compressed, if it is.
+    pub packed: Option<Packed>,
     /// What travels beside the reply, on wires that carry it.
     pub metadata: Option<Box<Metadata>>,
 }

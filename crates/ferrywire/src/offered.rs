@@ -65,7 +65,8 @@ fn both_ways(services: Services, chosen: &Chosen, spoken: &dyn Speak) -> Result<
     let mut limits = chosen.limits.clone();
     // A server that has nothing to say for hours is no reason to lose the connection: the client keeps it.
     limits.idle_timeout = std::time::Duration::MAX;
-    let shared = Arc::new(Shared { checksum: chosen.checksum, ..Shared::new(router, limits) });
+    let (checksum, compression) = (chosen.checksum, chosen.compression);
+    let shared = Arc::new(Shared { checksum, compression, ..Shared::new(router, limits) });
     Ok(Arc::new(BothWays { native, shared }))
 }
 

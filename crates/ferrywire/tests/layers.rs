@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 /// Every room of `src/`, from the ground up.
 const FLOORS: [&[&str]; 9] = [
     &["error", "metadata", "limits", "peer", "timer", "input", "output", "window", "sync"],
-    &["codec", "transport", "arrival", "ambient"],
+    &["codec", "compression", "transport", "arrival", "ambient"],
     &["body", "context", "description"],
     &["message"],
     &["service", "protocol"],
@@ -24,7 +24,7 @@ const CONTRACTS: [(&str, &str); 3] =
     [("codec", "pub trait Codec"), ("transport", "pub trait Transport"), ("protocol", "pub trait Protocol")];
 
 /// Folders whose rooms are bytes in and values out: without a socket, a task or a clock.
-const SANS_IO: [&str; 5] = ["codec", "protocol", "body", "message", "description"];
+const SANS_IO: [&str; 6] = ["codec", "compression", "protocol", "body", "message", "description"];
 
 fn floor_of(room: &str) -> Option<usize> {
     FLOORS.iter().position(|floor| floor.contains(&room))

@@ -8,6 +8,8 @@ mod support;
 mod checksums;
 #[path = "native/bodies.rs"]
 mod bodies;
+#[path = "native/compression.rs"]
+mod compression;
 #[path = "native/desk.rs"]
 mod desk;
 #[path = "native/frames.rs"]

@@ -12,6 +12,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 use std::task::{Context, Poll, Waker, ready};
 
+use bytes::Bytes;
 use tokio::io::AsyncWrite;
 use tokio::time::Instant;
 
@@ -22,11 +23,12 @@ use super::room::Line;
 use super::speak::Chosen;
 use crate::body::{Body, Sink, Written};
 use crate::codec::Format;
+use crate::compression::Compression;
 use crate::error::{Code, Error, Phase, Result};
 use crate::limits::Limits;
 use crate::output::{self, Output};
 use crate::protocol::{Protocol, WriteRequests};
-use crate::sync::{AtomicBool, Mutex, MutexGuard};
+use crate::sync::{AtomicBool, AtomicU8, Mutex, MutexGuard};
 use crate::transport::BoxFuture;
 
 /// What callers and the connection's task share.
@@ -34,6 +36,8 @@ pub(super) struct Connection<P: Protocol> {
     state: Mutex<Locked<P>>,
     /// Whether calls can still be sent; changed under the lock, looked at without.
     is_open: AtomicBool,
+    /// How large arguments are compressed, if they are: its place among all there are, and one.
+    compression: AtomicU8,
     pub(super) format: Format,
     pub(super) limits: Limits,
     pub(super) peer: Arc<str>,
@@ -147,6 +151,7 @@ impl<P: Protocol> Connection<P> {
         Arc::new(Self {
             state: Mutex::new(state),
             is_open: AtomicBool::new(true),
+            compression: AtomicU8::new(0),
             format,
             limits: chosen.limits.clone(),
             peer: peer.into(),
@@ -171,6 +176,23 @@ impl<P: Protocol> Connection<P> {
     /// No call can be sent from now on.
     pub(super) fn shut(&self) {
         self.is_open.store(false, Ordering::Release);
+    }
+
+    /// The server has said which compressed bodies it reads.
+    pub(super) fn note_compression(&self, compression: Option<Compression>) {
+        let place = Compression::ALL.iter().position(|algorithm| Some(*algorithm) == compression);
+        self.compression.store(place.map_or(0, |place| place as u8 + 1), Ordering::Relaxed);
+    }
+
+    /// Compresses an argument if that is agreed. Not under the lock: it takes its time.
+    #[inline]
+    fn pack(&self, body: &mut Vec<u8>, written: &mut Written) {
+        let noted = self.compression.load(Ordering::Relaxed);
+        if noted != 0
+            && let Some(algorithm) = Compression::ALL.get(usize::from(noted) - 1)
+        {
+            written.pack(*algorithm, body, 0);
+        }
     }
 
     #[cold]
@@ -412,6 +434,7 @@ impl<P: Protocol> Link for Connection<P> {
             if len > self.limits.frame_len_max || outgoing.head.method.len() > METHOD_LEN_MAX {
                 return Err(self.too_long(len, outgoing.head.method));
             }
+            self.pack(spare, &mut written);
             self.put(outgoing, is_promised, spare, &mut written, cx)
         })
     }
@@ -442,8 +465,19 @@ impl<P: Protocol> Link for Connection<P> {
             }
             match outcome {
                 Ok(arrived) => {
-                    let shared = arrived.shared.as_deref();
-                    let bytes = shared.map_or(&bytes[..], |shared| shared);
+                    let mut shared = arrived.shared.as_deref();
+                    let mut bytes = shared.map_or(&bytes[..], |shared| shared);
+                    let unpacked;
+                    if let Some(packed) = arrived.packed {
+                        match packed.unpack(bytes, self.limits.frame_len_max) {
+                            Ok(whole) => unpacked = Bytes::from(whole),
+                            Err(error) => {
+                                settle(Err(error.at_peer(self.peer.clone())), None);
+                                return Poll::Ready(());
+                            }
+                        }
+                        (bytes, shared) = (&unpacked, Some(&unpacked));
+                    }
                     let body = Body { format: arrived.format, bytes, types: arrived.types.as_ref(), shared };
                     settle(Ok(body), arrived.metadata);
                 }

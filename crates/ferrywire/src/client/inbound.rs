@@ -152,7 +152,7 @@ impl<R: ReadReplies> Receiving<'_, R> {
         loop {
             match self.reader.read(bytes.get(used..).unwrap_or_default()) {
                 Ok(Read::Message {
-                    message: Said::Answer(Answered { id, outcome, metadata }),
+                    message: Said::Answer(Answered { id, outcome, packed, metadata }),
                     used: taken,
                 }) => {
                     used += taken;
@@ -160,7 +160,7 @@ impl<R: ReadReplies> Receiving<'_, R> {
                         Err(error) if !error.is_remote() => Err(error.at_peer(connection.peer.clone())),
                         outcome => outcome,
                     };
-                    match state.pending.settle(id, outcome, metadata) {
+                    match state.pending.settle(id, outcome, packed, metadata) {
                         Settled::Caller(_) if self.own == Some(id) => *self.is_own_here = true,
                         Settled::Caller(caller) => self.callers.push(caller),
                         Settled::Late => {}
@@ -196,6 +196,7 @@ impl<R: ReadReplies> Receiving<'_, R> {
                     if let Some(calls_max) = state.writer.calls_max() {
                         state.calls_max = connection.limits.calls_pending_max.min(calls_max);
                     }
+                    connection.note_compression(state.writer.compression());
                     state.given += (state.out.len() - at) as u64;
                     if is_idle && self.idle_words.add().0 > connection.limits.pings_max {
                         let text = "the server asks too often whether anybody is there".to_owned();

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use tokio::task::JoinHandle;
 
 use crate::codec::{Format, Shape};
+use crate::compression::Compression;
 use crate::error::{Code, Error, Result};
 use crate::limits::Limits;
 use crate::message::Head;
@@ -149,6 +150,20 @@ impl Builder {
     /// asked for. Damage on the way then ends the connection instead of reaching a method.
     pub fn checksum(mut self) -> Self {
         self.chosen.checksum = true;
+        self
+    }
+
+    /// Compresses arguments so where that makes them shorter, from 1 KiB on, and reads replies that are
+    /// compressed, on wires that can say so; off unless asked for.
+    ///
+    /// Arguments are compressed if the server has it switched on too, and in whatever way: each side reads all
+    /// that the features `lz4` and `zstd` have built into it, and writes what it has chosen. What is compressed
+    /// beside a secret shows, by its length, something of that secret.
+    ///
+    /// Without the feature of `compression` there is [`Code::Unimplemented`] when connecting, and nothing is
+    /// compressed [`over`](Self::over) a stream.
+    pub fn compression(mut self, compression: Compression) -> Self {
+        self.chosen.compression = Some(compression);
         self
     }
 

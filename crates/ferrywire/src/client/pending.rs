@@ -13,6 +13,7 @@ use tokio::time::Instant;
 
 use crate::body::Body;
 use crate::codec::{Format, Types};
+use crate::compression::Packed;
 use crate::error::{Error, Result};
 use crate::metadata::Metadata;
 use crate::timer;
@@ -92,6 +93,7 @@ pub(crate) struct Arrived {
     pub(crate) format: Format,
     pub(crate) types: Option<Arc<Types>>,
     pub(crate) metadata: Option<Box<Metadata>>,
+    pub(crate) packed: Option<Packed>,
     /// The body, where it came in a storage that can be shared; nothing is in the buffer then.
     pub(crate) shared: Option<Box<Bytes>>,
 }
@@ -285,6 +287,7 @@ impl Pending {
         &mut self,
         id: u64,
         outcome: Result<Body<'_>>,
+        packed: Option<Packed>,
         metadata: Option<Box<Metadata>>,
     ) -> Settled {
         let next = self.next;
@@ -300,7 +303,7 @@ impl Pending {
             if shared.is_none() {
                 slot.bytes.extend_from_slice(body.bytes);
             }
-            Arrived { format: body.format, types: body.types.cloned(), metadata, shared }
+            Arrived { format: body.format, types: body.types.cloned(), metadata, packed, shared }
         });
         match std::mem::replace(&mut slot.state, State::Done(done)) {
             State::Waiting(caller) => Settled::Caller(caller),
@@ -401,9 +404,9 @@ mod tests {
         let mut pending = Pending::default();
         let (first, second) = (insert(&mut pending), insert(&mut pending));
 
-        assert!(matches!(pending.settle(second, body(b"two"), None), Settled::Caller(_)));
-        assert!(matches!(pending.settle(second, body(b"again"), None), Settled::Late));
-        assert!(matches!(pending.settle(9, body(b"never asked for"), None), Settled::Unknown));
+        assert!(matches!(pending.settle(second, body(b"two"), None, None), Settled::Caller(_)));
+        assert!(matches!(pending.settle(second, body(b"again"), None, None), Settled::Late));
+        assert!(matches!(pending.settle(9, body(b"never asked for"), None, None), Settled::Unknown));
 
         let mut bytes = Vec::new();
         assert!(matches!(pending.poll(first, Waker::noop(), &mut bytes), Polled::Waits(_)));
@@ -419,7 +422,7 @@ mod tests {
         assert!(pending.remove(withdrawn).is_some());
         let next = insert(&mut pending);
 
-        assert!(matches!(pending.settle(withdrawn, body(b"late"), None), Settled::Late));
+        assert!(matches!(pending.settle(withdrawn, body(b"late"), None, None), Settled::Late));
 
         assert!(matches!(pending.poll(next, Waker::noop(), &mut Vec::new()), Polled::Waits(_)));
     }
@@ -505,7 +508,7 @@ mod tests {
             ids.into_iter().for_each(|id| assert!(pending.remove(id).is_some()));
         }
 
-        assert!(matches!(pending.settle(slow, body(b"at last"), None), Settled::Caller(_)));
+        assert!(matches!(pending.settle(slow, body(b"at last"), None, None), Settled::Caller(_)));
 
         let mut bytes = Vec::new();
         assert!(matches!(pending.poll(slow, Waker::noop(), &mut bytes), Polled::Done(Ok(_))));
@@ -522,7 +525,7 @@ mod tests {
         pending.shrink();
 
         assert!(pending.slots.is_empty());
-        assert!(matches!(pending.settle(ids[99], body(b"late"), None), Settled::Late));
+        assert!(matches!(pending.settle(ids[99], body(b"late"), None, None), Settled::Late));
         assert!(insert(&mut pending) > ids[99]);
     }
 }

@@ -56,6 +56,9 @@ pub(crate) trait Speak: Send + Sync + 'static {
 impl dyn Speak {
     /// Whether the protocol can do what was chosen.
     pub(crate) fn check(&self, chosen: &Chosen) -> Result<()> {
+        if let Some(compression) = chosen.compression {
+            compression.check()?;
+        }
         let format = self.format(chosen);
         match chosen.format {
             Some(asked) if asked != format => {

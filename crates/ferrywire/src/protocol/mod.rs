@@ -19,6 +19,7 @@ pub mod native;
 pub mod netrpc;
 pub mod tunnel;
 
+pub use crate::compression::{Compression, Packed};
 pub use native::Native;
 pub use netrpc::NetRpc;
 
@@ -67,16 +68,6 @@ impl<'t> Terms<'t> {
     pub fn new(limits: &'t Limits) -> Self {
         Self { limits, format: None, checksum: false, compression: None }
     }
-}
-
-/// How bodies are compressed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Compression {
-    /// LZ4 blocks: fast.
-    Lz4,
-    /// Zstandard frames: small.
-    Zstd,
 }
 
 /// A service as its server offers it.
@@ -289,6 +280,11 @@ pub trait WriteRequests: Send + 'static {
     /// How many calls the server runs at once on this connection, where it has said so: what is sent beyond that
     /// waits unread.
     fn calls_max(&self) -> Option<usize> {
+        None
+    }
+
+    /// How the server reads compressed bodies, once it has said so, if they are to be compressed.
+    fn compression(&self) -> Option<Compression> {
         None
     }
 

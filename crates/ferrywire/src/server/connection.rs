@@ -16,7 +16,8 @@ use super::conduct::Conduct;
 use super::router::{Route, Router, Run};
 use super::seats::{Pending, Seats};
 use super::spawned::{Finished, Outcome};
-use crate::body::{SPLICE_LEN_MIN, Sink, Splice, Written};
+use crate::body::{Body, SPLICE_LEN_MIN, Sink, Splice, Written};
+use crate::compression::Compression;
 use crate::description::{Method, SCHEMA_LINE};
 use crate::error::{Code, Error, Phase, Result};
 use crate::limits::{Hits, Limits};
@@ -34,6 +35,8 @@ pub(crate) struct Shared {
     pub(crate) limits: Limits,
     /// Whether damage on the way must be noticed, where the wire can say so.
     pub(crate) checksum: bool,
+    /// How large replies are compressed, where the wire can say so.
+    pub(crate) compression: Option<Compression>,
     /// Calls that have not finished, on all connections.
     pub(crate) running: AtomicUsize,
     /// Bytes that connections hold: what has come and is not done with, what is to be sent.
@@ -47,12 +50,14 @@ impl Shared {
     /// For a server of these services.
     pub(crate) fn new(router: Router, limits: Limits) -> Self {
         let (running, held, serving) = (AtomicUsize::new(0), AtomicUsize::new(0), AtomicUsize::new(0));
-        Self { router, limits, checksum: false, running, held, serving, hits: Hits::default() }
+        let (checksum, compression) = (false, None);
+        Self { router, limits, checksum, compression, running, held, serving, hits: Hits::default() }
     }
 
     /// What holds on each connection.
     pub(crate) fn terms(&self) -> Terms<'_> {
-        Terms { checksum: self.checksum, ..Terms::new(&self.limits) }
+        let (checksum, compression) = (self.checksum, self.compression);
+        Terms { checksum, compression, ..Terms::new(&self.limits) }
     }
 }
 
@@ -391,25 +396,40 @@ impl<P: Protocol> Bank<P> {
 
     #[inline]
     fn call(&mut self, ask: Ask<'_, P::Tag>) {
+        let unpacked;
         let refused = match self.admit(&ask) {
             Ok(_) if !self.waited.is_zero() && ask.timeout.is_some_and(|timeout| timeout <= self.waited) => {
                 self.shared.hits.note("handler_timeout");
                 let text = "the deadline passed before the method was begun";
                 Error::new(Code::DeadlineExceeded, text).not_executed()
             }
-            Ok(route) => match ask.body {
-                Ok(body) => {
-                    let timeout =
-                        self.shared.limits.granted(ask.timeout.map(|timeout| timeout - self.waited));
-                    self.last_tag = Some(ask.tag.clone());
-                    let request = Request { method: route.method, body, timeout, metadata: ask.metadata };
-                    return self.run(route, ask.tag, request);
+            Ok(route) => {
+                let body = match (ask.body, ask.packed) {
+                    (Ok(body), Some(packed)) => {
+                        match packed.unpack(body.bytes, self.shared.limits.frame_len_max) {
+                            Ok(whole) => {
+                                unpacked = Bytes::from(whole);
+                                Ok(Body { bytes: &unpacked, shared: Some(&unpacked), ..body })
+                            }
+                            Err(error) => Err(error.not_executed()),
+                        }
+                    }
+                    (body, _) => body,
+                };
+                match body {
+                    Ok(body) => {
+                        let timeout =
+                            self.shared.limits.granted(ask.timeout.map(|timeout| timeout - self.waited));
+                        self.last_tag = Some(ask.tag.clone());
+                        let request = Request { method: route.method, body, timeout, metadata: ask.metadata };
+                        return self.run(route, ask.tag, request);
+                    }
+                    Err(error) => {
+                        self.conduct.undecodable_body(&self.shared.limits);
+                        error
+                    }
                 }
-                Err(error) => {
-                    self.conduct.undecodable_body(&self.shared.limits);
-                    error
-                }
-            },
+            }
             Err(Refusal::Missing(name, missing)) => {
                 self.conduct.unknown_method(&self.shared.limits);
                 return self.writer.refuse_missing(&mut self.out, &ask.tag, name, missing);

@@ -8,6 +8,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::compression::Compression;
 use crate::error::{Code, Error, Result};
 use crate::limits::Limits;
 use crate::protocol::{NetRpc, Protocol};
@@ -63,6 +64,7 @@ pub struct Builder {
     addresses: Vec<Result<Address>>,
     limits: Limits,
     checksum: bool,
+    compression: Option<Compression>,
     memory: Option<Memory>,
     hides_page: bool,
 }
@@ -254,6 +256,20 @@ impl Builder {
         self
     }
 
+    /// Compresses replies so where that makes them shorter, from 1 KiB on, and reads arguments that are
+    /// compressed, on wires that can say so; off unless asked for.
+    ///
+    /// Replies are compressed if the client has it switched on too, and in whatever way: each side reads all
+    /// that the features `lz4` and `zstd` have built into it, and writes what it has chosen. What is compressed
+    /// beside a secret shows, by its length, something of that secret.
+    ///
+    /// Without the feature of `compression`, [`bind`](Self::bind) and [`build`](Self::build) fail with
+    /// [`Code::Unimplemented`].
+    pub fn compression(mut self, compression: Compression) -> Self {
+        self.compression = Some(compression);
+        self
+    }
+
     /// Gives access to places inside the process, for `memory://` addresses.
     pub fn memory(mut self, memory: &Memory) -> Self {
         self.memory = Some(memory.clone());
@@ -303,6 +319,9 @@ impl Builder {
     }
 
     fn make(self, mut tunnels: Vec<String>) -> Result<Server> {
+        if let Some(compression) = self.compression {
+            compression.check()?;
+        }
         let mut router = Router::default();
         for (name, service) in self.services {
             router.register(name, service)?;
@@ -311,7 +330,11 @@ impl Builder {
         limits.connections_max = limits.connections_max.min(descriptors_max() / 2);
         tunnels.extend(NetRpc::TUNNEL.map(|tunnel| tunnel.path.to_owned()));
         let inner = Inner {
-            shared: Arc::new(Shared { checksum: self.checksum, ..Shared::new(router, limits) }),
+            shared: Arc::new(Shared {
+                checksum: self.checksum,
+                compression: self.compression,
+                ..Shared::new(router, limits)
+            }),
             connections: Arc::default(),
             tasks: TaskTracker::new(),
             shutdown: CancellationToken::new(),

@@ -23,6 +23,7 @@ pub(crate) mod flag {
     pub(crate) const DEADLINE: u16 = 0x0040;
     pub(crate) const TRACE: u16 = 0x0080;
     pub(crate) const METADATA: u16 = 0x0100;
+    pub(crate) const COMPRESSED: u16 = 0x0200;
     pub(crate) const CHECKSUM: u16 = 0x0400;
     pub(crate) const ONE_WAY: u16 = 0x2000;
     pub(crate) const NOT_EXECUTED: u16 = 0x2000;

@@ -318,15 +318,19 @@ pub(super) struct Put {
     /// Whether this side wants it.
     demands_sums: bool,
     features: u32,
-    /// How large bodies are compressed once the peer has said that it reads that.
+    /// How this side compresses large bodies, if the peer has said that it reads that; how it would like to.
     compression: Option<Compression>,
+    wanted: Option<Compression>,
 }
 
 impl Put {
     pub(super) fn new(terms: &Terms<'_>) -> Self {
-        let checksum = if terms.checksum { feature::CHECKSUM } else { 0 };
+        let mut features = if terms.checksum { feature::CHECKSUM } else { 0 };
+        if terms.compression.is_some() {
+            features |= Compression::ALL.into_iter().filter(|it| it.is_built()).map(feature_of).sum::<u32>();
+        }
         let (sums, demands_sums) = (terms.checksum, terms.checksum);
-        Self { sums, demands_sums, features: checksum, compression: terms.compression }
+        Self { sums, demands_sums, features, compression: None, wanted: terms.compression }
     }
 
     /// Appends preface and hello. From here on all frames have checksums, until the peer has said whether it
@@ -342,6 +346,11 @@ impl Put {
         let at = self.begin(out, kind::HELLO, 0, 0);
         put_hello(out, limits, offers);
         self.finish(out, at);
+    }
+
+    /// How bodies are compressed, if they are.
+    pub(super) fn compression(&self) -> Option<Compression> {
+        self.compression
     }
 
     /// Appends a farewell. `last` is the latest request that was taken.
@@ -431,11 +440,8 @@ impl Put {
         match word {
             Word::Hello(hello) => {
                 self.sums = self.demands_sums || hello.features & feature::CHECKSUM != 0;
-                let reads = |algorithm| match algorithm {
-                    Compression::Lz4 => hello.features & feature::LZ4 != 0,
-                    Compression::Zstd => hello.features & feature::ZSTD != 0,
-                };
-                self.compression = self.compression.filter(|algorithm| reads(*algorithm));
+                let reads = |algorithm| hello.features & feature_of(algorithm) != 0;
+                self.compression = self.wanted.filter(|wanted| wanted.is_built() && reads(*wanted));
                 false
             }
             Word::Ping { id, body } => {
@@ -450,6 +456,14 @@ impl Put {
                 false
             }
         }
+    }
+}
+
+/// The feature of whoever reads bodies that are compressed so.
+fn feature_of(algorithm: Compression) -> u32 {
+    match algorithm {
+        Compression::Lz4 => feature::LZ4,
+        Compression::Zstd => feature::ZSTD,
     }
 }
 

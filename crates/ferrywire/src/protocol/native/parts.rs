@@ -6,6 +6,7 @@ use super::header::{Header, flag, malformed};
 use crate::codec::Format;
 use crate::error::{Code, Error, Phase, Result};
 use crate::metadata::{Metadata, Trace};
+use crate::protocol::{Compression, Packed};
 
 /// The most bytes of metadata that are read or written.
 pub(super) const METADATA_LEN_MAX: usize = 8 * 1024;
@@ -148,6 +149,47 @@ impl<'b> Parts<'b> {
                 .in_phase(Phase::Decode)),
         }
     }
+
+    /// How the body is compressed, if it is. Whether such bodies are read here, this side's preface has said.
+    ///
+    /// # Errors
+    ///
+    /// If such are not read, which concerns this body alone.
+    #[inline]
+    pub(super) fn packed(&self, unpacks: bool) -> Result<Option<Packed>> {
+        match self.compressed {
+            None => Ok(None),
+            Some((number, len)) => packed(number, len, unpacks).map(Some),
+        }
+    }
+}
+
+#[cold]
+fn packed(number: u8, len: u32, unpacks: bool) -> Result<Packed> {
+    let refused = |code, text: String| Err(Error::new(code, text).in_phase(Phase::Decode));
+    match Compression::ALL.into_iter().find(|algorithm| number_of(*algorithm) == number) {
+        Some(algorithm) if unpacks && algorithm.is_built() => Ok(Packed { algorithm, len }),
+        Some(algorithm) => {
+            let text = format!("a body compressed with {}, which is not read here", algorithm.name());
+            refused(Code::Unimplemented, text)
+        }
+        None => refused(Code::InvalidArgument, format!("no compression has the number {number}")),
+    }
+}
+
+/// The number of an algorithm.
+fn number_of(algorithm: Compression) -> u8 {
+    match algorithm {
+        Compression::Lz4 => 1,
+        Compression::Zstd => 2,
+    }
+}
+
+/// Appends the part of a compressed body.
+pub(super) fn put_packed(out: &mut Vec<u8>, packed: Packed) -> u16 {
+    out.push(number_of(packed.algorithm));
+    out.extend_from_slice(&packed.len.to_le_bytes());
+    flag::COMPRESSED
 }
 
 fn read_metadata(block: &[u8], metadata: &mut Metadata) -> Result<()> {

@@ -7,10 +7,11 @@ use bytes::Bytes;
 use super::frame::{Frames, Next, Put, word_of};
 use super::header::{HEADER_LEN, Header, flag, kind, malformed};
 use super::outgoing::{self, Begun, FLAT_LEN_MAX, Outgoing};
-use super::parts::{Cursor, Parts, put_metadata};
+use super::parts::{Cursor, Parts, put_metadata, put_packed};
 use super::{Tag, Word};
 use crate::body::{Body, Written};
 use crate::codec::{Format, Told};
+use crate::compression::PACKED_LEN_MIN;
 use crate::error::{Code, Error, Result};
 use crate::message::{Answered, Read, Said};
 use crate::protocol::{Landing, Offer, Partial, ReadReplies, Terms, Unsent, WriteReplies};
@@ -21,7 +22,7 @@ pub struct ReplyWriter {
     put: Put,
     /// The longest body that both sides take.
     body_len_max: usize,
-    /// The longest that needs no second look: it goes out as one frame, and the peer reads it.
+    /// The longest that needs no second look: it goes out as one frame and as it is, and the peer reads it.
     flat_len_max: usize,
     outgoing: Outgoing,
 }
@@ -91,7 +92,11 @@ impl WriteReplies for ReplyWriter {
         match &word {
             Word::Hello(hello) => {
                 self.body_len_max = self.body_len_max.min(hello.message_len_max as usize);
-                self.flat_len_max = self.body_len_max.min(FLAT_LEN_MAX);
+                self.put.hear(out, &word);
+                // What may be compressed is looked at twice.
+                let packed_len_max = self.put.compression().map_or(usize::MAX, |_| PACKED_LEN_MIN - 1);
+                self.flat_len_max = self.body_len_max.min(FLAT_LEN_MAX).min(packed_len_max);
+                return Ok(false);
             }
             Word::Credit { id, is_back: true, amount } => self.outgoing.credit(*id, *amount)?,
             _ => {}
@@ -143,6 +148,9 @@ impl ReplyWriter {
             out.truncate(at);
             return self.refuse(out, tag, b"", &too_long("a reply", len, self.body_len_max));
         }
+        if let Some(algorithm) = self.put.compression() {
+            written.pack(algorithm, out, body_at);
+        }
         let splices = written.splices.take().map(|splices| *splices).unwrap_or_default();
         let front = out.get(body_at..).unwrap_or_default();
         let stretches = if splices.is_empty() && front.len() <= FLAT_LEN_MAX {
@@ -151,7 +159,7 @@ impl ReplyWriter {
             outgoing::stretches(out, body_at, splices)
         };
         let mut body_at = body_at;
-        if written.preamble.is_some() || written.metadata.is_some() {
+        if written.preamble.is_some() || written.metadata.is_some() || written.packed.is_some() {
             body_at = put_before_body(out, at, body_at, written);
         }
         if stretches.is_empty() {
@@ -169,6 +177,10 @@ fn put_before_body(out: &mut Vec<u8>, at: usize, body_at: usize, written: Writte
         let flags = put_metadata(out, metadata) & flag::METADATA;
         Put::flag(out, at, flags);
     }
+    if let Some(packed) = written.packed {
+        let flags = put_packed(out, packed);
+        Put::flag(out, at, flags);
+    }
     let body_at = out.len();
     if let Some(plan) = written.preamble {
         Told::new().tell(plan, out);
@@ -182,6 +194,8 @@ fn put_before_body(out: &mut Vec<u8>, at: usize, body_at: usize, written: Writte
 #[derive(Debug)]
 pub struct Replies {
     frames: Frames,
+    /// Whether compressed bodies are read.
+    unpacks: bool,
 }
 
 impl ReadReplies for Replies {
@@ -189,7 +203,8 @@ impl ReadReplies for Replies {
 
     fn new(terms: &Terms<'_>) -> Self {
         let bodies_max = terms.limits.calls_pending_max;
-        Self { frames: Frames::new(terms, kind::RESPONSE, bodies_max) }
+        let frames = Frames::new(terms, kind::RESPONSE, bodies_max);
+        Self { frames, unpacks: terms.compression.is_some() }
     }
 
     #[inline]
@@ -202,12 +217,12 @@ impl ReadReplies for Replies {
             Next::Frame { header, payload, used } if header.flags == kind::RESPONSE => {
                 let outcome =
                     Ok(Body { format: Format::Postcard, bytes: payload, types: None, shared: None });
-                let answered = Answered { id: header.id, outcome, metadata: None };
+                let answered = Answered { id: header.id, outcome, packed: None, metadata: None };
                 Ok(Read::Message { message: Said::Answer(answered), used })
             }
             Next::Frame { header, payload, used } if header.kind() == kind::RESPONSE => {
                 let (parts, body) = Parts::read(header, payload)?;
-                Ok(Read::Message { message: answer(header, parts, body, None), used })
+                Ok(Read::Message { message: answer(header, parts, body, None, self.unpacks), used })
             }
             Next::More { used } | Next::Body { used } => Ok(Read::More { used }),
             Next::Frame { header, payload, used } => {
@@ -244,7 +259,7 @@ impl Replies {
                 let outcome = Err(read_error(header, body)?);
                 // What has come of a response's body is of no use any more.
                 self.frames.abandon(header.id);
-                Ok(Said::Answer(Answered { id: header.id, outcome, metadata: parts.metadata }))
+                Ok(Said::Answer(Answered { id: header.id, outcome, packed: None, metadata: parts.metadata }))
             }
             kind::GO_AWAY => Ok(leaving(header, payload)),
             kind => match word_of(header, payload)? {
@@ -262,7 +277,7 @@ impl Replies {
         };
         let header = whole.header;
         let (parts, body) = whole.open();
-        Ok(answer(header, parts, body, Some(body)))
+        Ok(answer(header, parts, body, Some(body), self.unpacks))
     }
 }
 
@@ -272,9 +287,13 @@ fn answer<'b>(
     parts: Parts<'b>,
     bytes: &'b [u8],
     shared: Option<&'b Bytes>,
+    unpacks: bool,
 ) -> Said<'b, Word> {
-    let outcome = parts.format().map(|format| Body { format, bytes, types: None, shared });
-    Said::Answer(Answered { id: header.id, outcome, metadata: parts.metadata })
+    let (outcome, packed) = match parts.format().and_then(|format| Ok((format, parts.packed(unpacks)?))) {
+        Ok((format, packed)) => (Ok(Body { format, bytes, types: None, shared }), packed),
+        Err(error) => (Err(error), None),
+    };
+    Said::Answer(Answered { id: header.id, outcome, packed, metadata: parts.metadata })
 }
 
 fn read_error(header: Header, body: &[u8]) -> Result<Error> {

@@ -14,12 +14,14 @@ use crate::body::{Body, Written};
 use crate::codec::{Format, Told};
 use crate::error::Result;
 use crate::message::{Ask, Asked, Head, Read, Wanted};
-use crate::protocol::{Landing, Partial, ReadRequests, Terms, Unsent, WriteRequests};
+use crate::protocol::{Compression, Landing, Partial, ReadRequests, Terms, Unsent, WriteRequests};
 
 /// Reads the requests of a caller.
 #[derive(Debug)]
 pub struct Requests {
     frames: Frames,
+    /// Whether compressed bodies are read.
+    unpacks: bool,
     /// How long the caller waits that does not say it.
     timeout: Option<Duration>,
 }
@@ -30,7 +32,8 @@ impl ReadRequests for Requests {
 
     fn new(terms: &Terms<'_>) -> Self {
         let bodies_max = terms.limits.calls_per_connection_max;
-        Self { frames: Frames::new(terms, kind::REQUEST, bodies_max), timeout: None }
+        let frames = Frames::new(terms, kind::REQUEST, bodies_max);
+        Self { frames, unpacks: terms.compression.is_some(), timeout: None }
     }
 
     #[inline]
@@ -84,10 +87,11 @@ impl Requests {
             let tag = Tag { id: header.id, is_one_way: false };
             let body = Ok(Body { format: Format::Postcard, bytes: payload, types: None, shared: None });
             let method = Wanted::Numbered(header.method);
-            return Ok(Ask { tag, method, body, timeout: self.timeout, metadata: None });
+            return Ok(Ask { tag, method, body, packed: None, timeout: self.timeout, metadata: None });
         }
         let (parts, body) = Parts::read(header, payload)?;
-        Ok(ask(header, parts, body, None, self.timeout))
+        let ask = ask(header, parts, body, None, self.unpacks);
+        Ok(Ask { timeout: ask.timeout.or(self.timeout), ..ask })
     }
 
     /// The request whose body came in pieces, or was too long for a read buffer.
@@ -98,7 +102,8 @@ impl Requests {
         };
         let header = whole.header;
         let (parts, body) = whole.open();
-        Ok(ask(header, parts, body, Some(body), self.timeout))
+        let ask = ask(header, parts, body, Some(body), self.unpacks);
+        Ok(Ask { timeout: ask.timeout.or(self.timeout), ..ask })
     }
 
     fn other<'b>(&mut self, header: Header, payload: &[u8]) -> Result<Asked<'b, Tag, Word>> {
@@ -127,18 +132,18 @@ fn ask<'b>(
     parts: Parts<'b>,
     bytes: &'b [u8],
     shared: Option<&'b Bytes>,
-    timeout: Option<Duration>,
+    unpacks: bool,
 ) -> Ask<'b, Tag> {
     let method = match parts.name {
         None => Wanted::Numbered(header.method),
         Some((name, fingerprint)) => Wanted::Named { name, fingerprint },
     };
-    let body = match parts.format() {
-        Ok(format) => Ok(Body { format, bytes, types: None, shared }),
-        Err(error) => Err(error.not_executed()),
+    let (body, packed) = match parts.format().and_then(|format| Ok((format, parts.packed(unpacks)?))) {
+        Ok((format, packed)) => (Ok(Body { format, bytes, types: None, shared }), packed),
+        Err(error) => (Err(error.not_executed()), None),
     };
     let tag = Tag { id: header.id, is_one_way: header.has(flag::ONE_WAY) };
-    Ask { tag, method, body, timeout: parts.timeout.or(timeout), metadata: parts.metadata }
+    Ask { tag, method, body, packed, timeout: parts.timeout, metadata: parts.metadata }
 }
 
 /// Writes the requests of a caller.
@@ -194,7 +199,7 @@ impl WriteRequests for RequestWriter {
             Some(Number::New) | None => self.number(head),
         };
         let at = self.put.begin(out, kind::REQUEST, number.unwrap_or(0), id);
-        self.put_parts(out, at, head, number.is_none());
+        self.put_parts(out, at, head, written, number.is_none());
         let body_at = out.len();
         if let Some(plan) = written.preamble {
             Told::new().tell(plan, out);
@@ -253,6 +258,10 @@ impl WriteRequests for RequestWriter {
         self.hello.as_ref().map(|hello| (hello.calls_max as usize).max(1))
     }
 
+    fn compression(&self) -> Option<Compression> {
+        self.put.compression()
+    }
+
     fn ping(&mut self, out: &mut Vec<u8>) -> bool {
         self.put.frame(out, kind::PING, 0, 0, b"");
         true
@@ -283,7 +292,7 @@ impl RequestWriter {
     }
 
     #[inline]
-    fn put_parts(&self, out: &mut Vec<u8>, at: usize, head: &Head<'_>, is_named: bool) {
+    fn put_parts(&self, out: &mut Vec<u8>, at: usize, head: &Head<'_>, written: &Written, is_named: bool) {
         let mut flags = 0;
         if is_named {
             put_short_text(out, head.method.as_bytes());
@@ -301,6 +310,9 @@ impl RequestWriter {
         }
         if let Some(metadata) = head.metadata {
             flags |= put_metadata(out, metadata);
+        }
+        if let Some(packed) = written.packed {
+            flags |= super::parts::put_packed(out, packed);
         }
         if head.is_one_way {
             flags |= flag::ONE_WAY;

@@ -148,7 +148,7 @@ impl ReadRequests for Requests {
             return Ok(Read::Message { message, used: pair.used });
         }
         let method = Wanted::named(method);
-        let ask = Ask { tag: pair.seq, method, body, timeout: None, metadata: None };
+        let ask = Ask { tag: pair.seq, method, body, packed: None, timeout: None, metadata: None };
         Ok(Read::Message { message: Asked::Call(ask), used: pair.used })
     }
 }
@@ -184,7 +184,7 @@ impl ReadReplies for Replies {
             } else {
                 Err(remote_error(&pair.method, &pair.error))
             };
-            let answered = Answered { id: pair.seq, outcome, metadata: None };
+            let answered = Answered { id: pair.seq, outcome, packed: None, metadata: None };
             return Ok(Read::Message { message: Said::Answer(answered), used });
         }
     }
