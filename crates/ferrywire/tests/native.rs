@@ -4,10 +4,10 @@
 
 mod support;
 
-#[path = "native/checksums.rs"]
-mod checksums;
 #[path = "native/bodies.rs"]
 mod bodies;
+#[path = "native/checksums.rs"]
+mod checksums;
 #[path = "native/compression.rs"]
 mod compression;
 #[path = "native/desk.rs"]

@@ -222,8 +222,7 @@ fn replies_are_written_as_they_were_recorded() {
         writer.open(&mut out, &tag(id), b"Desk.Total", format);
         let body_at = out.len();
         out.extend_from_slice(body);
-        let mut written = Written::default();
-        written.metadata = metadata.map(Box::new);
+        let written = Written { metadata: metadata.map(Box::new), ..Written::default() };
         writer.close(&mut out, 0, body_at, &tag(id), written);
         hex(&out)
     };
