@@ -5,12 +5,14 @@ use std::process::ExitCode;
 use ferrywire_benches::calls::{self, Choice, Narrowed};
 use ferrywire_benches::effort::Effort;
 use ferrywire_benches::ours::Ours;
+use ferrywire_benches::peers::{self, LeftOut, Variant};
 use ferrywire_benches::placement::Placement;
 use ferrywire_benches::{codec, counts, gob, idle, netrpc, tail};
-use peer_support::{Result, run_words};
+use peer_support::{Result, run_words, say};
 
 const USAGE: &str = "\
 usage: ferrywire-benches [TABLE..] [OPTION..]
+       ferrywire-benches build, which only builds all peers
 
 tables (all but the last two unless named):
   calls      what a call costs, beside all peers
@@ -39,6 +41,8 @@ fn main() -> ExitCode {
         ["ours", ref words @ ..] => run_words::<Ours>(words),
         ["tail-client", protocol, threads, address] => tail::call(protocol, threads, address),
         ["peer-gob"] => codec::code(),
+        ["--help"] => say(USAGE),
+        ["build"] => build(),
         ref words => tables(words),
     };
     match done {
@@ -48,6 +52,13 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+fn build() -> Result<()> {
+    let (variants, left_out) = peers::built(|_| true)?;
+    variants.iter().for_each(|Variant { name, about, .. }| println!("{name}: {about}"));
+    left_out.iter().for_each(|LeftOut { name, reason }| println!("{name} is left out: {reason}"));
+    Ok(())
 }
 
 fn tables(words: &[&str]) -> Result<()> {
