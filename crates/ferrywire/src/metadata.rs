@@ -42,6 +42,12 @@ impl Metadata {
         self.entries.is_empty()
     }
 
+    /// About how many bytes of memory it takes.
+    pub(crate) fn held(&self) -> usize {
+        let entry = |(name, value): &(String, Vec<u8>)| name.len() + value.len() + size_of::<(String, Vec<u8>)>();
+        size_of::<Self>() + self.entries.iter().map(entry).sum::<usize>()
+    }
+
     /// The trace that the call belongs to.
     pub fn trace(&self) -> Option<Trace> {
         self.trace

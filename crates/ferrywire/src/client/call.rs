@@ -31,6 +31,7 @@ use crate::metadata::{Metadata, Trace};
 /// - [`Code::Unavailable`] if the server cannot be reached or the connection is lost. Ask
 ///   [`Error::may_have_run`] before calling again.
 /// - [`Code::Unimplemented`] if the server has no such method.
+/// - [`Code::InvalidArgument`] if its metadata cannot be sent; it has then not run.
 /// - [`Code::FailedPrecondition`] if the method has other types there, where the wire can tell; the text names
 ///   the places.
 /// - What the method itself answered.

@@ -70,8 +70,9 @@ pub(super) struct State<W, R> {
     pub(super) deadline: Option<Instant>,
     /// Why nothing can be sent any more.
     pub(super) closed: Option<Error>,
-    /// The server takes no further calls.
+    /// The server takes no further calls; its words, where it did not just say farewell.
     pub(super) is_leaving: bool,
+    pub(super) parting: Option<Error>,
     /// The user is done with the connection.
     pub(super) is_closing: bool,
 }
@@ -146,6 +147,7 @@ impl<P: Protocol> Connection<P> {
             deadline: None,
             closed: None,
             is_leaving: false,
+            parting: None,
             is_closing: false,
         };
         Arc::new(Self {
@@ -241,6 +243,9 @@ impl<P: Protocol> Connection<P> {
             let text = "the server takes no further calls";
             return Err(self.error(Code::Unavailable, text, Phase::Queue).not_executed());
         }
+        if outgoing.head.metadata.is_some() {
+            state.writer.check(&outgoing.head).map_err(Error::not_executed)?;
+        }
         if is_promised {
             state.line.keep();
         }
@@ -300,7 +305,8 @@ impl<P: Protocol> Connection<P> {
         drop(guard);
         // Before anything is sent: this says whether there still is a server, and whom to wake for its reply.
         let read = match &mut inbound {
-            Some(inbound) => inbound.poll(self, Some(id), cx),
+            // One that is answered before it is sent has its caller woken like any other.
+            Some(inbound) => inbound.poll(self, None, cx),
             None => Poll::Pending,
         };
         let lost = match read {

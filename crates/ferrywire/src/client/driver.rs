@@ -66,6 +66,7 @@ impl<P: Protocol> Driver<P> {
         let state = &mut *guard;
         let sent = state.sent;
         let writer = &state.writer;
+        let error = state.parting.take().unwrap_or(error);
         state.pending.end(&mut self.callers, |id, _, span| {
             let error = error.clone();
             // A request is run when all of it has come.
@@ -93,7 +94,8 @@ impl<P: Protocol> Driver<P> {
                 state.task = Some(cx.waker().clone());
             }
             if let Some(error) = state.lost.take() {
-                return Poll::Ready(error);
+                drop(guard);
+                return Poll::Ready(self.take_leave(error, cx));
             }
             if state.is_closing {
                 drop(guard);
@@ -116,13 +118,21 @@ impl<P: Protocol> Driver<P> {
             arrival = inbound.deadline(&self.connection.limits);
             self.connection.state().inbound = Some(inbound);
             if let Poll::Ready(error) = read {
-                return Poll::Ready(error);
+                return Poll::Ready(self.take_leave(error, cx));
             }
         }
         if let Poll::Ready(Err(cause)) = self.poll_output(cx) {
             return Poll::Ready(self.connection.broken(cause, Phase::Write));
         }
         self.poll_deadlines(cx, arrival)
+    }
+
+    /// Sends what the server is to be told about the end, if the stream takes it at once.
+    fn take_leave(&mut self, error: Error, cx: &mut Context<'_>) -> Error {
+        self.has_yielded = true;
+        // Whether it arrives is of no matter any more.
+        let _ = self.poll_output(cx);
+        error
     }
 
     /// Sends what is left, withdrawals among it, for as long as a moment allows.

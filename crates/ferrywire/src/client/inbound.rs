@@ -191,7 +191,7 @@ impl<R: ReadReplies> Receiving<'_, R> {
                     let at = state.out.len();
                     let is_idle = match state.writer.hear(&mut state.out, word) {
                         Ok(is_idle) => is_idle,
-                        Err(error) => return (used, Err(lost_track(connection, error))),
+                        Err(error) => return (used, Err(state.lose_track(connection, error))),
                     };
                     if let Some(calls_max) = state.writer.calls_max() {
                         state.calls_max = connection.limits.calls_pending_max.min(calls_max);
@@ -207,7 +207,13 @@ impl<R: ReadReplies> Receiving<'_, R> {
                     used += taken;
                     state.is_leaving = true;
                     connection.shut();
-                    let error = error.at_peer(connection.peer.clone()).in_phase(Phase::Wait).not_executed();
+                    // What was taken and is not answered ends for this reason, if it is more than a farewell.
+                    if error.code() != Code::Unavailable {
+                        let text = error.message().to_owned();
+                        state.parting = Some(connection.error(Code::Unavailable, text, Phase::Wait));
+                    }
+                    let error = error.at_peer(connection.peer.clone()).in_phase(Phase::Wait);
+                    let error = error.not_executed();
                     state.pending.end(self.callers, |id, _, _| {
                         last.is_some_and(|last| id > last).then(|| error.clone())
                     });
@@ -219,7 +225,7 @@ impl<R: ReadReplies> Receiving<'_, R> {
                         ended(Code::Unavailable, "the server ended the stream".into(), Phase::Wait),
                     );
                 }
-                Err(error) => return (used, Err(lost_track(connection, error))),
+                Err(error) => return (used, Err(state.lose_track(connection, error))),
             }
         }
     }
@@ -240,6 +246,18 @@ impl<R: ReadReplies> Receiving<'_, R> {
 }
 
 impl<W: WriteRequests, R> State<W, R> {
+    /// The server's bytes make no sense any more: it is told so.
+    #[cold]
+    fn lose_track<P: Protocol>(&mut self, connection: &Connection<P>, error: Error) -> Error {
+        let at = self.out.len();
+        self.writer.leave(&mut self.out, &error);
+        self.given += (self.out.len() - at) as u64;
+        let text = format!("the server's stream cannot be followed: {}", error.message());
+        let ended = connection.error(Code::Unavailable, text, Phase::Decode);
+        let ended = if error.may_have_run() { ended } else { ended.not_executed() };
+        ended.caused_by(error)
+    }
+
     /// Sends no more of large requests that have been answered.
     #[cold]
     fn take_back(&mut self) {
@@ -253,10 +271,3 @@ impl<W: WriteRequests, R> State<W, R> {
     }
 }
 
-#[cold]
-fn lost_track<P: Protocol>(connection: &Connection<P>, error: Error) -> Error {
-    let text = format!("the server's stream cannot be followed: {}", error.message());
-    let ended = connection.error(Code::Unavailable, text, Phase::Decode);
-    let ended = if error.may_have_run() { ended } else { ended.not_executed() };
-    ended.caused_by(error)
-}

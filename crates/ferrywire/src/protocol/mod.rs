@@ -277,6 +277,18 @@ pub trait WriteRequests: Send + 'static {
     /// answered before their bodies had been sent.
     fn retain(&mut self, _out: &mut Vec<u8>, _is_awaited: &mut dyn FnMut(u64) -> bool) {}
 
+    /// Whether a call can be said on this wire; asked only of calls with metadata.
+    ///
+    /// # Errors
+    ///
+    /// What cannot be carried.
+    fn check(&self, _head: &Head<'_>) -> Result<()> {
+        Ok(())
+    }
+
+    /// Appends that the connection ends because of `error`, on wires that have a word for it.
+    fn leave(&mut self, _out: &mut Vec<u8>, _error: &Error) {}
+
     /// How many calls the server runs at once on this connection, where it has said so: what is sent beyond that
     /// waits unread.
     fn calls_max(&self) -> Option<usize> {

@@ -533,7 +533,9 @@ impl<P: Protocol> Bank<P> {
         let Some(taken) = self.seats.take(route) else {
             return;
         };
-        let (format, timeout, held) = (request.body.format, request.timeout, request.body.bytes.len());
+        let (format, timeout) = (request.body.format, request.timeout);
+        let beside = request.metadata.as_ref().map_or(0, |metadata| metadata.held());
+        let held = request.body.bytes.len() + beside;
         // Only a call that goes on has to know when it ends: for the others no clock is read.
         let pending = |tag| Pending { tag, deadline: timer::after(timeout), format, held };
         let watched = match self.shared.router.count(route) {
@@ -703,11 +705,19 @@ impl<P: Protocol> Bank<P> {
         self.writer.leave(&mut self.out, self.last_tag.as_ref(), error);
     }
 
-    fn has_had_enough(&self) -> bool {
-        let Some(limit) = self.conduct.verdict() else {
-            return false;
-        };
+    #[inline]
+    fn has_had_enough(&mut self) -> bool {
+        match self.conduct.verdict() {
+            None => false,
+            Some(limit) => self.has_passed(limit),
+        }
+    }
+
+    #[cold]
+    fn has_passed(&mut self, limit: &'static str) -> bool {
         self.shared.hits.note(limit);
+        let text = format!("the connection has passed the limit {limit}");
+        self.leave(Some(&Error::new(Code::ResourceExhausted, text)));
         tracing::info!(peer = %self.peer, limit, "closing a connection");
         true
     }

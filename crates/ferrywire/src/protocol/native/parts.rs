@@ -217,9 +217,33 @@ pub(super) fn is_name(name: &str) -> bool {
     !name.is_empty() && name.len() <= 255 && name.bytes().all(is_letter)
 }
 
+/// Whether metadata can be sent as it is.
+///
+/// # Errors
+///
+/// Which entry cannot, and why.
+pub(super) fn check_metadata(metadata: &Metadata) -> Result<()> {
+    let refused = |text: String| Err(Error::new(Code::InvalidArgument, text));
+    let (mut len, mut entries) = (0, 0);
+    for (name, value) in metadata.iter() {
+        if !is_name(&name.to_ascii_lowercase()) {
+            let name = crate::error::shown(name.as_bytes());
+            let letters = "1 to 255 ASCII letters, digits, `-`, `_` and `.`";
+            return refused(format!("no metadata can be called `{name}`: expected {letters}"));
+        }
+        len += 3 + name.len() + value.len();
+        entries += 1;
+    }
+    if len > METADATA_LEN_MAX || entries > METADATA_ENTRIES_MAX {
+        let limits = format!("{METADATA_LEN_MAX} bytes and {METADATA_ENTRIES_MAX} entries");
+        return refused(format!("metadata of {len} bytes in {entries} entries is over the limit of {limits}"));
+    }
+    Ok(())
+}
+
 /// Appends the parts of metadata; returns the flags that announce them.
 ///
-/// Entries beyond what is read anywhere are left out: whoever sets metadata is told before.
+/// Entries that are read nowhere are left out: a caller is told before, see [`check_metadata`]; a method is not.
 pub(super) fn put_metadata(out: &mut Vec<u8>, metadata: &Metadata) -> u16 {
     let mut flags = 0;
     if let Some(trace) = metadata.trace() {

@@ -8,11 +8,11 @@ use super::frame::{Frames, Next, Put, word_of};
 use super::header::{Header, flag, kind, malformed};
 use super::hello::{Hello, milliseconds};
 use super::outgoing::{self, Begun, FLAT_LEN_MAX, Outgoing};
-use super::parts::{Parts, put_metadata, put_short_text};
+use super::parts::{Parts, check_metadata, put_metadata, put_short_text};
 use super::{Tag, Word};
 use crate::body::{Body, Written};
 use crate::codec::{Format, Told};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::message::{Ask, Asked, Head, Read, Wanted};
 use crate::protocol::{Compression, Landing, Partial, ReadRequests, Terms, Unsent, WriteRequests};
 
@@ -252,6 +252,14 @@ impl WriteRequests for RequestWriter {
             self.numbers.clear();
         }
         Ok(is_idle)
+    }
+
+    fn check(&self, head: &Head<'_>) -> Result<()> {
+        head.metadata.map_or(Ok(()), check_metadata)
+    }
+
+    fn leave(&mut self, out: &mut Vec<u8>, error: &Error) {
+        self.put.farewell(out, error.code() as u16, 0, error.message());
     }
 
     fn calls_max(&self) -> Option<usize> {
