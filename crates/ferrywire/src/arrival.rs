@@ -38,6 +38,7 @@ impl Arrival {
     }
 
     /// Whether anything does: the beginning of a message, or a body of which some has come.
+    #[inline]
     pub(crate) fn is_under_way(&self) -> bool {
         self.partial.is_some() || self.body.is_some()
     }
@@ -51,7 +52,14 @@ impl Arrival {
     /// such bodies have come.
     ///
     /// The clock is read when another body becomes the oldest.
+    #[inline]
     pub(crate) fn note_bodies(&mut self, oldest: Option<(u64, u64)>) {
+        if self.body.is_some() || oldest.is_some() {
+            self.note_some(oldest);
+        }
+    }
+
+    fn note_some(&mut self, oldest: Option<(u64, u64)>) {
         match (&mut self.body, oldest) {
             (None, None) => {}
             (Some(_), None) => self.body = None,
@@ -74,7 +82,12 @@ impl Arrival {
     }
 
     /// When the message has to be whole: the more of it has come, the later.
+    #[inline]
     pub(crate) fn deadline(&self, limits: &Limits) -> Option<Instant> {
+        if self.is_under_way() { self.earliest(limits) } else { None }
+    }
+
+    fn earliest(&self, limits: &Limits) -> Option<Instant> {
         let partial = self.partial.as_ref().map(|partial| (partial.since, partial.came as u64));
         let body = self.body.as_ref().map(|body| (body.since, body.came.saturating_sub(body.before)));
         let deadline = |(since, came): (Instant, u64)| {

@@ -83,6 +83,14 @@ pub struct Written {
 }
 
 impl Written {
+    /// It has been seen to. Mostly there is nothing in it, and then nothing is dropped either.
+    #[inline]
+    pub(crate) fn done(self) {
+        if self.metadata.is_none() && self.splices.is_none() {
+            std::mem::forget(self);
+        }
+    }
+
     /// How many bytes are left out of the buffer.
     #[inline]
     pub fn spliced_len(&self) -> usize {

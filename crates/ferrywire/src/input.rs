@@ -64,16 +64,15 @@ impl Input {
         let ahead = if self.tail.len() <= SCRATCH_LEN / 4 { self.tail.len() } else { 0 };
         let (front, back) = scratch.split_at_mut(ahead);
         front.copy_from_slice(self.tail.get(..ahead).unwrap_or_default());
-        let back = match back.get_mut(..LITTLE_LEN) {
-            Some(little) if self.expects_large => little,
-            _ => back,
-        };
+        let back = if self.expects_large { back.split_at_mut(LITTLE_LEN).0 } else { back };
         let mut room = ReadBuf::new(back);
         let read = Pin::new(reader).poll_read(cx, &mut room);
         let came = room.filled().len();
         if came > 0 {
             // A little that is all of it was enough; otherwise whatever comes next decides.
-            self.expects_large &= came < LITTLE_LEN;
+            if came >= LITTLE_LEN {
+                self.expects_large = false;
+            }
             let bytes = scratch.get(..ahead + came).unwrap_or_default();
             if ahead == self.tail.len() {
                 let used = take(bytes);

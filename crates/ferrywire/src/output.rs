@@ -57,8 +57,11 @@ impl Output {
 
     /// How many bytes are in hand and not sent.
     pub(crate) fn left(&self) -> usize {
-        let spliced: usize = self.splices.iter().map(|(_, bytes)| bytes.len()).sum();
-        self.buffer.len() - self.sent + spliced
+        let flat = self.buffer.len() - self.sent;
+        if self.splices.is_empty() {
+            return flat;
+        }
+        flat + self.splices.iter().map(|(_, bytes)| bytes.len()).sum::<usize>()
     }
 
     /// All bytes that the stream has ever taken.

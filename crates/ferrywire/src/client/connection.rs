@@ -441,7 +441,9 @@ impl<P: Protocol> Link for Connection<P> {
                 return Err(self.too_long(len, outgoing.head.method));
             }
             self.pack(spare, &mut written);
-            self.put(outgoing, is_promised, spare, &mut written, cx)
+            let sent = self.put(outgoing, is_promised, spare, &mut written, cx);
+            written.done();
+            sent
         })
     }
 

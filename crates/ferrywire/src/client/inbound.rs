@@ -12,7 +12,7 @@ use crate::error::{Code, Error, Phase, Result};
 use crate::input::Input;
 use crate::limits::Limits;
 use crate::message::{Answered, Read, Said};
-use crate::protocol::{Landing, Protocol, ReadReplies, WriteRequests};
+use crate::protocol::{Landing, Protocol, ReadReplies, Whose, WriteRequests};
 use crate::window::Window;
 
 /// The receiving half of a stream, and what has come of a message.
@@ -54,7 +54,7 @@ impl<R: ReadReplies> Inbound<R> {
     /// When a message whose beginning has come must be whole.
     #[inline]
     pub(super) fn deadline(&self, limits: &Limits) -> Option<Instant> {
-        if self.arrival.is_under_way() { self.arrival.deadline(limits) } else { None }
+        self.arrival.deadline(limits)
     }
 
     /// Reads until nothing is there, and wakes the callers whose replies came. Ready once the connection has
@@ -177,9 +177,8 @@ impl<R: ReadReplies> Receiving<'_, R> {
                 Ok(Read::More { used: taken }) => {
                     if let Some(partial) = self.reader.partial()
                         && partial.needs_credit
-                        && partial.held <= connection.limits.bytes_in_flight_max / 100 * 95
                     {
-                        self.grant(state);
+                        self.grant(state, Whose::within(partial.held, connection.limits.bytes_in_flight_max));
                     }
                     if state.writer.unsent().bodies > 0 {
                         state.take_back();
@@ -234,9 +233,9 @@ impl<R: ReadReplies> Receiving<'_, R> {
 impl<R: ReadReplies> Receiving<'_, R> {
     /// Tells the server that more of its large bodies may come.
     #[cold]
-    fn grant<W: WriteRequests<Word = R::Word>>(&mut self, state: &mut State<W, R>) {
+    fn grant<W: WriteRequests<Word = R::Word>>(&mut self, state: &mut State<W, R>, whose: Whose) {
         let at = state.out.len();
-        while let Some(word) = self.reader.grant() {
+        while let Some(word) = self.reader.grant(whose) {
             // What our own reader says is never wrong.
             let _ = state.writer.hear(&mut state.out, word);
         }

@@ -104,6 +104,29 @@ pub struct Partial {
     pub needs_credit: bool,
 }
 
+/// Which of the bodies that come in pieces may go on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Whose {
+    /// All of them.
+    All,
+    /// The one that began first: where memory is short, one body that comes to its end is better than many that
+    /// wait for each other.
+    Oldest,
+    /// None: there is no memory.
+    Nobodys,
+}
+
+impl Whose {
+    /// Which may go on where `held` of `most` bytes are taken.
+    pub(crate) fn within(held: usize, most: usize) -> Self {
+        match held {
+            held if held > most / 100 * 95 => Self::Nobodys,
+            held if held > most / 2 => Self::Oldest,
+            _ => Self::All,
+        }
+    }
+}
+
 /// What there is of bodies that are sent in pieces.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Unsent {
@@ -145,8 +168,9 @@ pub trait ReadRequests: Send + 'static {
         None
     }
 
-    /// What the peer is to be told so that it goes on with a body; for whoever has memory for more of it.
-    fn grant(&mut self) -> Option<Self::Word> {
+    /// What the peer is to be told so that it goes on with a body: with one of those that `whose` allows, if one
+    /// needs it.
+    fn grant(&mut self, _whose: Whose) -> Option<Self::Word> {
         None
     }
 }
@@ -334,7 +358,7 @@ pub trait ReadReplies: Send + 'static {
     }
 
     /// See [`ReadRequests::grant`].
-    fn grant(&mut self) -> Option<Self::Word> {
+    fn grant(&mut self, _whose: Whose) -> Option<Self::Word> {
         None
     }
 }

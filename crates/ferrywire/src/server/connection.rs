@@ -23,7 +23,7 @@ use crate::error::{Code, Error, Phase, Result};
 use crate::limits::{Hits, Limits};
 use crate::message::{Ask, Asked, Missing, Read, Wanted};
 use crate::peer::Peer;
-use crate::protocol::{Landing, Partial, Protocol, ReadRequests, Terms, WriteReplies};
+use crate::protocol::{Landing, Partial, Protocol, ReadRequests, Terms, Whose, WriteReplies};
 use crate::service::Request;
 use crate::sync::{AtomicUsize, Stopwatch};
 use crate::timer;
@@ -267,19 +267,22 @@ impl<P: Protocol> Connection<P> {
 
     /// Lets the peer go on with bodies that wait for that, unless too many bytes are held; says whether none
     /// waits for that reason.
-    pub(crate) fn grant(&mut self) -> bool {
+    ///
+    /// `held` is what all connections hold.
+    pub(crate) fn grant(&mut self, held: usize) -> bool {
         if !self.reader.partial().is_some_and(|partial| partial.needs_credit) {
             return true;
         }
-        if self.bank.is_over_budget() {
-            self.bank.shared.hits.note("bytes_in_flight_max");
-            return false;
+        let shared = &*self.bank.shared;
+        let whose = Whose::within(held, shared.limits.bytes_in_flight_max);
+        if whose == Whose::Nobodys {
+            shared.hits.note("bytes_in_flight_max");
         }
-        while let Some(word) = self.reader.grant() {
+        while let Some(word) = self.reader.grant(whose) {
             // What our own reader says is never wrong.
             let _ = self.bank.hear(word);
         }
-        true
+        !self.reader.partial().is_some_and(|partial| partial.needs_credit)
     }
 
     /// Whether there are bodies of replies of which a piece can be sent.

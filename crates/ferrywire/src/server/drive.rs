@@ -206,7 +206,9 @@ impl<P: Protocol> Driver<P> {
             self.watch.note_arrival(received, self.input.tail().len());
             if let Some(partial) = connection.partial() {
                 self.watch.note_bodies(received, Some(partial));
-                self.watch.is_holding_back = !connection.grant();
+                let own = self.input.tail().len() + connection.held();
+                let held = self.shared.held.load(Ordering::Relaxed).saturating_sub(self.held) + own;
+                self.watch.is_holding_back = !connection.grant(held);
             } else if self.watch.arrival.is_under_way() {
                 self.watch.note_bodies(received, None);
                 self.watch.is_holding_back = false;
@@ -326,7 +328,8 @@ impl<P: Protocol> Driver<P> {
                 return Some("frame_timeout");
             }
             if watch.is_holding_back {
-                watch.is_holding_back = !self.connection.grant();
+                let held = self.shared.held.load(Ordering::Relaxed);
+                watch.is_holding_back = !self.connection.grant(held);
                 // What was granted is said in the next turn.
                 cx.waker().wake_by_ref();
             }

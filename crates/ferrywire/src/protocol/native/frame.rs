@@ -8,7 +8,7 @@ use super::incoming::{Advance, Incoming, LARGE_LEN, Whole};
 use super::{Word, parts};
 use crate::error::{Code, Error, Phase, Result};
 use crate::limits::Limits;
-use crate::protocol::{Compression, Landing, Offer, Partial, Terms};
+use crate::protocol::{Compression, Landing, Offer, Partial, Terms, Whose};
 
 /// What is at the front of the bytes.
 #[derive(Debug)]
@@ -35,6 +35,8 @@ pub(super) struct Frames {
     checks: bool,
     /// The kind of frames whose bodies may be large.
     kind: u16,
+    /// The flags of a frame that can be taken at a glance; none has [`NO_FLAGS`].
+    plain: u16,
     /// How many of these may be half read at once.
     bodies_max: usize,
     /// Made for the first of them.
@@ -56,6 +58,9 @@ enum Stage {
     Whole,
 }
 
+/// A kind that there is not, with every flag.
+const NO_FLAGS: u16 = u16::MAX;
+
 /// What a frame may have beside its body: names, metadata, numbers.
 pub(super) const PARTS_LEN_MAX: usize = parts::METADATA_LEN_MAX + 1024;
 
@@ -63,12 +68,42 @@ impl Frames {
     /// Large bodies come in frames of `kind`, at most `bodies_max` at once.
     pub(super) fn new(terms: &Terms<'_>, kind: u16, bodies_max: usize) -> Self {
         let len_max = terms.limits.frame_len_max.saturating_add(PARTS_LEN_MAX);
-        let stage = Stage::Preface;
-        Self { stage, len_max, checks: terms.checksum, kind, bodies_max, incoming: None, last: 0 }
+        Self {
+            stage: Stage::Preface,
+            len_max,
+            checks: terms.checksum,
+            kind,
+            plain: NO_FLAGS,
+            bodies_max,
+            incoming: None,
+            last: 0,
+        }
+    }
+
+    fn enter(&mut self, stage: Stage) {
+        self.stage = stage;
+        self.plain = if matches!(stage, Stage::Frames) && !self.checks { self.kind } else { NO_FLAGS };
+    }
+
+    /// A frame that is usual in every way: of the direction's own kind, without a flag, short and whole. Its
+    /// payload, and how long all of it is.
+    #[inline]
+    pub(super) fn plain<'b>(&self, bytes: &'b [u8]) -> Option<(Header, &'b [u8], usize)> {
+        let (header, rest) = Header::read(bytes)?;
+        let len = header.len as usize;
+        if header.flags != self.plain || len > LARGE_LEN {
+            return None;
+        }
+        Some((header, rest.get(..len)?, HEADER_LEN + len))
+    }
+
+    /// Whether nothing is at the front of these bytes, and nothing has begun.
+    #[inline]
+    pub(super) fn is_between(&self, bytes: &[u8]) -> bool {
+        bytes.is_empty() && self.plain != NO_FLAGS
     }
 
     /// What is at the front of `bytes`.
-    #[inline]
     pub(super) fn next<'b>(&mut self, bytes: &'b [u8]) -> Result<Next<'b>> {
         match self.stage {
             Stage::Frames => self.frame(bytes),
@@ -78,7 +113,6 @@ impl Frames {
         }
     }
 
-    #[inline]
     fn frame<'b>(&mut self, bytes: &'b [u8]) -> Result<Next<'b>> {
         let Some((header, rest)) = Header::read(bytes) else {
             return Ok(Next::More { used: 0 });
@@ -90,7 +124,6 @@ impl Frames {
         self.small(header, rest)
     }
 
-    #[inline]
     fn small<'b>(&self, header: Header, rest: &'b [u8]) -> Result<Next<'b>> {
         let len = header.len as usize;
         let Some(payload) = rest.get(..len) else {
@@ -125,7 +158,7 @@ impl Frames {
                 if header.kind() == kind::REQUEST && !header.has(flag::CONTINUED) {
                     self.grow(header.id)?;
                 }
-                self.stage = Stage::Body;
+                self.enter(Stage::Body);
                 Ok(Next::Body { used: HEADER_LEN + parts_len })
             }
         }
@@ -142,9 +175,12 @@ impl Frames {
             {
                 match incoming.advance(rest)? {
                     Advance::More(taken) => return Ok(Next::More { used: used + taken }),
-                    Advance::Frame(taken) => (used, self.stage) = (used + taken, Stage::Frames),
+                    Advance::Frame(taken) => {
+                        used += taken;
+                        self.enter(Stage::Frames);
+                    }
                     Advance::Whole(taken) => {
-                        self.stage = Stage::Whole;
+                        self.enter(Stage::Whole);
                         return Ok(Next::Whole { used: used + taken });
                     }
                 }
@@ -171,7 +207,7 @@ impl Frames {
         if let Some(incoming) = &mut self.incoming {
             incoming.release();
         }
-        self.stage = Stage::Frames;
+        self.enter(Stage::Frames);
         self.frame(bytes)
     }
 
@@ -215,8 +251,8 @@ impl Frames {
     }
 
     /// Which body may be sent how many more bytes, if one is to be told.
-    pub(super) fn grant(&mut self) -> Option<(u64, u32)> {
-        self.incoming.as_mut()?.grant()
+    pub(super) fn grant(&mut self, whose: Whose) -> Option<(u64, u32)> {
+        self.incoming.as_mut()?.grant(whose)
     }
 
     #[cold]
@@ -236,7 +272,7 @@ impl Frames {
             };
             used = PREFACE_LEN;
             rest = bytes.get(PREFACE_LEN..).unwrap_or_default();
-            self.stage = Stage::Hello { features };
+            self.enter(Stage::Hello { features });
         }
         let Stage::Hello { features } = self.stage else {
             return self.frame(bytes);
@@ -255,18 +291,18 @@ impl Frames {
             // A preface alone is looked at again; nobody sends it without a hello.
             Next::More { .. } => {
                 if used > 0 {
-                    self.stage = Stage::Preface;
+                    self.enter(Stage::Preface);
                 }
                 Ok(Next::More { used: 0 })
             }
             Next::Frame { header, payload, used: taken } if header.kind() == kind::HELLO => {
                 let hello = Hello::read(features, payload)?;
-                self.stage = Stage::Frames;
+                self.enter(Stage::Frames);
                 Ok(Next::Hello { hello, used: used + taken })
             }
             // A peer that cannot talk to us says why, and nothing before it.
             Next::Frame { header, payload, used: taken } if header.kind() == kind::GO_AWAY => {
-                self.stage = Stage::Frames;
+                self.enter(Stage::Frames);
                 Ok(Next::Frame { header, payload, used: used + taken })
             }
             Next::Frame { header, .. } => {

@@ -11,7 +11,7 @@ use super::header::{Header, flag, malformed};
 use super::outgoing::WINDOW;
 use super::parts::Parts;
 use crate::error::{Code, Error, Phase, Result};
-use crate::protocol::{Landing, Partial};
+use crate::protocol::{Landing, Partial, Whose};
 
 /// A longer body is read straight into a block.
 pub(super) const LARGE_LEN: usize = 16 * 1024;
@@ -237,9 +237,14 @@ impl Incoming {
         Some(Landing { buffer: &mut half.block, until: frame.until, slack: SLACK_LEN })
     }
 
-    /// Who may be sent how much more: one body that needs it, and how many bytes.
-    pub(super) fn grant(&mut self) -> Option<(u64, u32)> {
-        let half = self.halves.iter_mut().find(|half| half.needs_credit())?;
+    /// Of which body how much more may be sent: of one that needs it and is among `whose`.
+    pub(super) fn grant(&mut self, whose: Whose) -> Option<(u64, u32)> {
+        let among = match whose {
+            Whose::All => self.halves.len(),
+            Whose::Oldest => 1,
+            Whose::Nobodys => 0,
+        };
+        let half = self.halves.iter_mut().take(among).find(|half| half.needs_credit())?;
         let granted = half.len.min(half.block.len() + WINDOW);
         let amount = granted - half.granted;
         half.granted = granted;

@@ -61,12 +61,19 @@ pub(super) struct Begun {
 }
 
 impl Outgoing {
+    #[inline]
     pub(super) fn is_empty(&self) -> bool {
         self.cuts.is_empty()
     }
 
     /// What is not sent.
+    #[inline]
     pub(super) fn unsent(&self) -> Unsent {
+        if self.is_empty() { Unsent::default() } else { self.add_up() }
+    }
+
+    #[cold]
+    fn add_up(&self) -> Unsent {
         Unsent {
             bodies: self.cuts.len(),
             len: self.cuts.iter().map(|cut| cut.left).sum(),

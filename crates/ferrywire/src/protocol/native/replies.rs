@@ -14,7 +14,7 @@ use crate::codec::{Format, Told};
 use crate::compression::PACKED_LEN_MIN;
 use crate::error::{Code, Error, Result};
 use crate::message::{Answered, Read, Said};
-use crate::protocol::{Landing, Offer, Partial, ReadReplies, Terms, Unsent, WriteReplies};
+use crate::protocol::{Landing, Offer, Partial, ReadReplies, Terms, Unsent, Whose, WriteReplies};
 
 /// Writes what callers get.
 #[derive(Debug)]
@@ -104,6 +104,7 @@ impl WriteReplies for ReplyWriter {
         Ok(self.put.hear(out, &word))
     }
 
+    #[inline]
     fn unsent(&self) -> Unsent {
         self.outgoing.unsent()
     }
@@ -209,17 +210,41 @@ impl ReadReplies for Replies {
 
     #[inline]
     fn read<'b>(&'b mut self, bytes: &'b [u8]) -> Result<Read<Said<'b, Word>>> {
+        let Some((header, payload, used)) = self.frames.plain(bytes) else {
+            if self.frames.is_between(bytes) {
+                return Ok(Read::More { used: 0 });
+            }
+            return self.read_unusual(bytes);
+        };
+        let outcome = Ok(Body { format: Format::Postcard, bytes: payload, types: None, shared: None });
+        let answered = Answered { id: header.id, outcome, packed: None, metadata: None };
+        Ok(Read::Message { message: Said::Answer(answered), used })
+    }
+
+    #[inline]
+    fn landing(&mut self) -> Option<Landing<'_>> {
+        self.frames.landing()
+    }
+
+    #[inline]
+    fn partial(&self) -> Option<Partial> {
+        self.frames.partial()
+    }
+
+    fn grant(&mut self, whose: Whose) -> Option<Word> {
+        let (id, amount) = self.frames.grant(whose)?;
+        Some(Word::Grant { id, is_back: true, amount })
+    }
+}
+
+impl Replies {
+    /// As [`read`](ReadReplies::read), whatever stands there.
+    fn read_unusual<'b>(&'b mut self, bytes: &'b [u8]) -> Result<Read<Said<'b, Word>>> {
         let mut next = self.frames.next(bytes)?;
         if let Next::Body { used } = next {
             next = self.frames.go_on(bytes, used)?;
         }
         match next {
-            Next::Frame { header, payload, used } if header.flags == kind::RESPONSE => {
-                let outcome =
-                    Ok(Body { format: Format::Postcard, bytes: payload, types: None, shared: None });
-                let answered = Answered { id: header.id, outcome, packed: None, metadata: None };
-                Ok(Read::Message { message: Said::Answer(answered), used })
-            }
             Next::Frame { header, payload, used } if header.kind() == kind::RESPONSE => {
                 let (parts, body) = Parts::read(header, payload)?;
                 Ok(Read::Message { message: answer(header, parts, body, None, self.unpacks), used })
@@ -235,23 +260,6 @@ impl ReadReplies for Replies {
         }
     }
 
-    #[inline]
-    fn landing(&mut self) -> Option<Landing<'_>> {
-        self.frames.landing()
-    }
-
-    #[inline]
-    fn partial(&self) -> Option<Partial> {
-        self.frames.partial()
-    }
-
-    fn grant(&mut self) -> Option<Word> {
-        let (id, amount) = self.frames.grant()?;
-        Some(Word::Grant { id, is_back: true, amount })
-    }
-}
-
-impl Replies {
     fn other<'b>(&mut self, header: Header, payload: &[u8]) -> Result<Said<'b, Word>> {
         match header.kind() {
             kind::ERROR => {

@@ -14,7 +14,7 @@ use crate::body::{Body, Written};
 use crate::codec::{Format, Told};
 use crate::error::{Error, Result};
 use crate::message::{Ask, Asked, Head, Read, Wanted};
-use crate::protocol::{Compression, Landing, Partial, ReadRequests, Terms, Unsent, WriteRequests};
+use crate::protocol::{Compression, Landing, Partial, ReadRequests, Terms, Unsent, Whose, WriteRequests};
 
 /// Reads the requests of a caller.
 #[derive(Debug)]
@@ -38,6 +38,40 @@ impl ReadRequests for Requests {
 
     #[inline]
     fn read<'b>(&'b mut self, bytes: &'b [u8]) -> Result<Read<Asked<'b, Tag, Word>>> {
+        let Some((header, payload, used)) = self.frames.plain(bytes) else {
+            if self.frames.is_between(bytes) {
+                return Ok(Read::More { used: 0 });
+            }
+            return self.read_unusual(bytes);
+        };
+        self.frames.grow(header.id)?;
+        let tag = Tag { id: header.id, is_one_way: false };
+        let body = Ok(Body { format: Format::Postcard, bytes: payload, types: None, shared: None });
+        let method = Wanted::Numbered(header.method);
+        let (packed, metadata) = (None, None);
+        let message = Asked::Call(Ask { tag, method, body, packed, timeout: self.timeout, metadata });
+        Ok(Read::Message { message, used })
+    }
+
+    #[inline]
+    fn landing(&mut self) -> Option<Landing<'_>> {
+        self.frames.landing()
+    }
+
+    #[inline]
+    fn partial(&self) -> Option<Partial> {
+        self.frames.partial()
+    }
+
+    fn grant(&mut self, whose: Whose) -> Option<Word> {
+        let (id, amount) = self.frames.grant(whose)?;
+        Some(Word::Grant { id, is_back: false, amount })
+    }
+}
+
+impl Requests {
+    /// As [`read`](ReadRequests::read), whatever stands there.
+    fn read_unusual<'b>(&'b mut self, bytes: &'b [u8]) -> Result<Read<Asked<'b, Tag, Word>>> {
         let mut next = self.frames.next(bytes)?;
         if let Next::Body { used } = next {
             next = self.frames.go_on(bytes, used)?;
@@ -62,33 +96,8 @@ impl ReadRequests for Requests {
         }
     }
 
-    #[inline]
-    fn landing(&mut self) -> Option<Landing<'_>> {
-        self.frames.landing()
-    }
-
-    #[inline]
-    fn partial(&self) -> Option<Partial> {
-        self.frames.partial()
-    }
-
-    fn grant(&mut self) -> Option<Word> {
-        let (id, amount) = self.frames.grant()?;
-        Some(Word::Grant { id, is_back: false, amount })
-    }
-}
-
-impl Requests {
-    #[inline]
     fn request<'b>(&mut self, header: Header, payload: &'b [u8]) -> Result<Ask<'b, Tag>> {
         self.frames.grow(header.id)?;
-        // A plain request has no parts to look for.
-        if header.flags == kind::REQUEST {
-            let tag = Tag { id: header.id, is_one_way: false };
-            let body = Ok(Body { format: Format::Postcard, bytes: payload, types: None, shared: None });
-            let method = Wanted::Numbered(header.method);
-            return Ok(Ask { tag, method, body, packed: None, timeout: self.timeout, metadata: None });
-        }
         let (parts, body) = Parts::read(header, payload)?;
         let ask = ask(header, parts, body, None, self.unpacks);
         Ok(Ask { timeout: ask.timeout.or(self.timeout), ..ask })
@@ -223,6 +232,7 @@ impl WriteRequests for RequestWriter {
         self.put.frame(out, kind::CANCEL, 0, id, b"");
     }
 
+    #[inline]
     fn unsent(&self) -> Unsent {
         self.outgoing.unsent()
     }

@@ -15,7 +15,7 @@ use crate::codec::Format;
 use crate::error::{Code, Error, Result};
 use crate::limits::Limits;
 use crate::message::{Asked, Head, Read, Said};
-use crate::protocol::{Protocol, ReadReplies, ReadRequests, Terms, WriteReplies, WriteRequests};
+use crate::protocol::{Protocol, ReadReplies, ReadRequests, Terms, Whose, WriteReplies, WriteRequests};
 
 type Requests = <Native as Protocol>::ReadRequests;
 type Replies = <Native as Protocol>::ReadReplies;
@@ -340,7 +340,7 @@ fn a_body_is_sent_as_far_as_it_has_credit_and_goes_on_with_more() {
     let mut seen = read_requests(&mut reader, &first, 100_000, true).unwrap();
     assert_eq!(reader.partial().unwrap().oldest, 0);
     let mut rounds = 0;
-    while let Some(Word::Grant { id, is_back, amount }) = reader.grant() {
+    while let Some(Word::Grant { id, is_back, amount }) = reader.grant(Whose::All) {
         rounds += 1;
         assert!(!writer.hear(&mut out, Word::Credit { id, is_back, amount }).unwrap());
         let bytes = flattened(&mut writer, &mut out);
@@ -514,4 +514,25 @@ fn a_reply_that_is_given_up_ends_with_an_error_and_leaves_nothing() {
     let seen = read_replies(&mut reader, &flat(out, splices)).unwrap();
     assert_eq!(seen, [Seen::Word, Seen::Refused(7, Code::Cancelled)]);
     assert_eq!(reader.partial(), None);
+}
+
+#[test]
+fn where_memory_is_short_the_oldest_body_goes_on_alone() {
+    let limits = limits();
+    let mut reader = reader_that_knows_its_peer(&limits);
+    for id in 1..=2 {
+        let mut bytes = frame(kind::REQUEST | flag::MORE, 0, id, &whole_len(4 * MIB));
+        bytes.extend(frame(kind::REQUEST | flag::CONTINUED | flag::MORE, 0, id, &varied(3 * MIB / 2)));
+        read_requests(&mut reader, &bytes, usize::MAX, true).unwrap();
+    }
+    let mut granted = |whose| reader.grant(whose).map(|word| match word {
+        Word::Grant { id, .. } => id,
+        word => panic!("{word:?}"),
+    });
+
+    assert_eq!(granted(Whose::Nobodys), None);
+    assert_eq!(granted(Whose::Oldest), Some(1));
+    assert_eq!(granted(Whose::Oldest), None);
+    assert_eq!(granted(Whose::All), Some(2));
+    assert_eq!(granted(Whose::All), None);
 }
