@@ -6,7 +6,7 @@ use tokio::sync::Notify;
 
 use crate::client::{self, Chosen, Client, Link, Offered, Services, Speak, Speaks};
 use crate::codec::Format;
-use crate::duplex::{Back, CALLS_AT_FIRST, Duplex, Keeper};
+use crate::duplex::{self, Back, CALLS_AT_FIRST, Duplex, Keeper};
 use crate::error::{Code, Error, Result};
 use crate::protocol::Native;
 use crate::protocol::tunnel::Tunnel;
@@ -138,7 +138,7 @@ impl Keeper for Beside {
         if error.code() == Code::Cancelled {
             self.bell.order(Order::Stop);
         } else {
-            self.bell.order(Order::Drain);
+            self.bell.drain(duplex::blame(error));
             self.drain.notify_one();
         }
     }

@@ -796,7 +796,7 @@ async fn a_reply_that_cannot_be_read_ends_both_directions() {
     raw.send(&frame(1 | 0x0040, 0, asked.id, &[84])).await;
 
     let farewell = raw.frame().await;
-    assert_eq!((farewell.kind, farewell.id), (7, 1));
+    assert_eq!((farewell.kind, farewell.method, farewell.id), (7, Code::InvalidArgument as u16, 1));
     let answered = raw.frame().await;
     assert_eq!((answered.kind, answered.method, answered.id), (2, Code::Unavailable as u16, 1));
     drop(raw);

@@ -381,8 +381,9 @@ impl State {
         let (asked, mut is_stirred) = (&mut self.asked, false);
         going.cut(bytes.get(..len).unwrap_or_default(), |piece| {
             if side == Side::Calling {
-                // This side has introduced itself already.
-                if piece.is_greeting() {
+                // Of this side as a whole the other bank speaks: it lists what is offered, and knows what was
+                // accepted.
+                if piece.is_greeting() || piece.is_go_away() {
                     return;
                 }
                 is_stirred = true;

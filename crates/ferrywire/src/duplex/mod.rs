@@ -50,6 +50,11 @@ pub(crate) trait Keeper: Send {
     fn stalled(&mut self);
 }
 
+/// What a calling bank had against the peer, if it ended for that.
+pub(crate) fn blame(error: &Error) -> Option<&Error> {
+    std::error::Error::source(error)?.downcast_ref()
+}
+
 /// A stream that is shared by two banks.
 pub(crate) struct Duplex {
     lanes: Arc<Lanes>,

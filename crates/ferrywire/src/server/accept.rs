@@ -120,7 +120,10 @@ pub(crate) async fn serve(inner: std::sync::Arc<Inner>, mut stream: Stream, admi
     let bell = admitted.bell.clone();
     match greeting {
         Greeting::Native(first) => drive::serve::<Native>(stream, first, inner.shared.clone(), bell).await,
-        Greeting::BothWays(first) => both::serve(stream, first, inner.shared.clone(), bell).await,
+        // On the heap, so that the tasks of all other connections are not larger for it.
+        Greeting::BothWays(first) => {
+            Box::pin(both::serve(stream, first, inner.shared.clone(), bell)).await;
+        }
         Greeting::NetRpc(first) => drive::serve::<NetRpc>(stream, first, inner.shared.clone(), bell).await,
         Greeting::Done => {}
     }

@@ -6,6 +6,7 @@ use std::sync::{Arc, PoisonError};
 use std::task::{Wake, Waker};
 
 use super::spawned::Finished;
+use crate::error::Error;
 use crate::sync::{AtomicBool, AtomicU8, AtomicUsize, Mutex, MutexGuard};
 
 /// What a connection has been told to do. Orders only grow.
@@ -39,6 +40,8 @@ struct Rung {
     /// Spawned calls that are not polled until replies have been sent.
     held_back: Vec<Waker>,
     task: Option<Waker>,
+    /// What is wrong with the peer.
+    blame: Option<Error>,
 }
 
 impl Bell {
@@ -68,6 +71,17 @@ impl Bell {
         if let Some(task) = task {
             task.wake();
         }
+    }
+
+    /// Orders to drain. What is wrong with the peer, it is told.
+    pub(crate) fn drain(&self, blame: Option<&Error>) {
+        self.rung().blame = blame.cloned();
+        self.order(Order::Drain);
+    }
+
+    /// What is wrong with the peer, if the connection ends for that.
+    pub(crate) fn blame(&self) -> Option<Error> {
+        self.rung().blame.clone()
     }
 
     /// The order that holds.

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use super::bell::{Bell, Order};
+use super::bell::Bell;
 use super::connection::Shared;
 use super::drive;
-use crate::duplex::{Duplex, Keeper};
+use crate::duplex::{self, Duplex, Keeper};
 use crate::error::Error;
 use crate::protocol::Native;
 use crate::transport::Stream;
@@ -58,7 +58,7 @@ impl Keeper for Beside {
     /// The caller answers nothing any more, or not as it must.
     fn calling_ended(&mut self, error: &Error) {
         tracing::debug!(%error, "a caller cannot be called back any more");
-        self.bell.order(Order::Drain);
+        self.bell.drain(duplex::blame(error));
     }
 
     fn stalled(&mut self) {

@@ -231,10 +231,12 @@ impl<P: Protocol> Connection<P> {
         (self.ended, self.is_deaf) = (true, true);
     }
 
-    /// No further request is read: the server is shut down.
+    /// No further request is read: the server is shut down, or what else goes over the connection is not as it must
+    /// be.
     pub(crate) fn leave(&mut self) {
         if !self.ended {
-            self.bank.leave(None);
+            let blame = self.bank.bell.blame();
+            self.bank.leave(blame.as_ref());
             self.ended = true;
         }
     }
