@@ -43,9 +43,15 @@ impl Arrival {
         self.partial.is_some() || self.body.is_some()
     }
 
-    /// Nothing waits.
+    /// Whether a body has begun to come in pieces.
+    #[inline]
+    pub(crate) fn has_bodies(&self) -> bool {
+        self.body.is_some()
+    }
+
+    /// No beginning of a message waits.
     pub(crate) fn reset(&mut self) {
-        (self.partial, self.body) = (None, None);
+        self.partial = None;
     }
 
     /// After a read: the number of the oldest body that comes in pieces, if there is one, and how many bytes of

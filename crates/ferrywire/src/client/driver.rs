@@ -209,7 +209,7 @@ impl<P: Protocol> Driver<P> {
                 }
                 self.has_yielded = false;
                 state.take_in_hand(&mut outbound);
-                if len >= self.connection.limits.outbound_len_max {
+                if len >= self.connection.limits.outbound_len_max || has_pieces {
                     let next = self.connection.call_in(state);
                     drop(guard);
                     next.into_iter().for_each(Waker::wake);

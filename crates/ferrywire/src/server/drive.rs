@@ -15,7 +15,7 @@ use super::connection::{Connection, Received, Shared, Stop};
 use crate::arrival::Arrival;
 use crate::input::Input;
 use crate::output::{self, Output};
-use crate::protocol::{Landing, Partial, Protocol};
+use crate::protocol::{Landing, Protocol};
 use crate::timer::{self, Timer};
 use crate::transport::Stream;
 
@@ -133,6 +133,9 @@ impl<P: Protocol> Driver<P> {
                 return Poll::Ready(End::Lost(cause));
             }
         };
+        if self.connection.partial().is_some() || self.watch.arrival.has_bodies() {
+            self.see_to_bodies();
+        }
         let was_full = !self.connection.wants_bytes();
         if let Err(cause) = self.poll_output(cx) {
             self.connection.clear();
@@ -204,17 +207,20 @@ impl<P: Protocol> Driver<P> {
                 Poll::Ready(Ok(_)) => self.watch.quiet.reads += 1,
             }
             self.watch.note_arrival(received, self.input.tail().len());
-            if let Some(partial) = connection.partial() {
-                self.watch.note_bodies(received, Some(partial));
-                let own = self.input.tail().len() + connection.held();
-                let held = self.shared.held.load(Ordering::Relaxed).saturating_sub(self.held) + own;
-                self.watch.is_holding_back = !connection.grant(held);
-            } else if self.watch.arrival.is_under_way() {
-                self.watch.note_bodies(received, None);
-                self.watch.is_holding_back = false;
-            }
         }
         Ok(true)
+    }
+
+    /// Keeps an eye on bodies that come in pieces, and lets their senders go on.
+    #[cold]
+    fn see_to_bodies(&mut self) {
+        let partial = self.connection.partial();
+        // While nothing is read, it is not the peer who keeps us waiting.
+        let watched = partial.filter(|_| self.connection.wants_bytes());
+        self.watch.arrival.note_bodies(watched.map(|partial| (partial.oldest, partial.came)));
+        let own = self.input.tail().len() + self.connection.held();
+        let held = self.shared.held.load(Ordering::Relaxed).saturating_sub(self.held) + own;
+        self.watch.is_holding_back = partial.is_some() && !self.connection.grant(held);
     }
 
     fn poll_output(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
@@ -400,16 +406,6 @@ impl Watch {
             }
             Stop::Share | Stop::Ended => self.arrival.reset(),
         }
-    }
-
-    /// Keeps in mind since when a body comes in pieces.
-    fn note_bodies(&mut self, received: Received, partial: Option<Partial>) {
-        let oldest = match received.stop {
-            Stop::NeedsBytes => partial.map(|partial| (partial.oldest, partial.came)),
-            // It is not the peer who keeps us waiting.
-            Stop::Busy | Stop::Share | Stop::Ended => None,
-        };
-        self.arrival.note_bodies(oldest);
     }
 
     /// Keeps in mind when replies began to pile up, and how much the peer had taken by then.
