@@ -36,7 +36,7 @@ pub(super) struct Frames {
     /// The kind of frames whose bodies may be large.
     kind: u16,
     /// The flags of a frame that can be taken at a glance; none has [`NO_FLAGS`].
-    plain: u16,
+    plain: u32,
     /// How many of these may be half read at once.
     bodies_max: usize,
     /// Made for the first of them.
@@ -58,8 +58,8 @@ enum Stage {
     Whole,
 }
 
-/// A kind that there is not, with every flag.
-const NO_FLAGS: u16 = u16::MAX;
+/// What no frame's flags are, whatever a peer sends.
+const NO_FLAGS: u32 = u32::MAX;
 
 /// What a frame may have beside its body: names, metadata, numbers.
 pub(super) const PARTS_LEN_MAX: usize = parts::METADATA_LEN_MAX + 1024;
@@ -82,7 +82,7 @@ impl Frames {
 
     fn enter(&mut self, stage: Stage) {
         self.stage = stage;
-        self.plain = if matches!(stage, Stage::Frames) && !self.checks { self.kind } else { NO_FLAGS };
+        self.plain = if matches!(stage, Stage::Frames) && !self.checks { self.kind.into() } else { NO_FLAGS };
     }
 
     /// A frame that is usual in every way: of the direction's own kind, without a flag, short and whole. Its
@@ -91,7 +91,7 @@ impl Frames {
     pub(super) fn plain<'b>(&self, bytes: &'b [u8]) -> Option<(Header, &'b [u8], usize)> {
         let (header, rest) = Header::read(bytes)?;
         let len = header.len as usize;
-        if header.flags != self.plain || len > LARGE_LEN {
+        if u32::from(header.flags) != self.plain || len > LARGE_LEN {
             return None;
         }
         Some((header, rest.get(..len)?, HEADER_LEN + len))
@@ -563,6 +563,18 @@ mod tests {
             let mut frames = Frames::new(&terms, kind::RESPONSE, 8);
             frames.next(&greeting).unwrap();
             assert!(frames.next(&damaged).is_err(), "bit {bit}");
+        }
+    }
+
+    /// Found by fuzzing: what stood for "none is plain" was what a peer can send.
+    #[test]
+    fn no_flags_make_a_frame_that_needs_no_greeting() {
+        let limits = Limits::default();
+        for kind in [kind::REQUEST, kind::RESPONSE] {
+            let frames = Frames::new(&Terms::new(&limits), kind, 1);
+            for flags in 0..=u16::MAX {
+                assert!(frames.plain(&Header { flags, ..Header::default() }.bytes()).is_none(), "{flags:#06x}");
+            }
         }
     }
 
