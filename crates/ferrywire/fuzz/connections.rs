@@ -9,12 +9,12 @@ use std::future::Future;
 use std::io;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
-use std::task::{Context, Poll, Waker};
+use std::task::{Context as TaskContext, Poll, Waker};
 use std::time::Duration;
 
 use ferrywire::protocol::Native;
 use ferrywire::transport::{Peer, Stream};
-use ferrywire::{Client, Code, Error, Limits, Server, service};
+use ferrywire::{Client, Code, Context, Error, Limits, Server, service};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
@@ -77,7 +77,7 @@ impl Wire {
     }
 
     /// Whether it pends now, to be polled again at once.
-    fn pends_once(&mut self, side: usize, cx: &Context<'_>) -> bool {
+    fn pends_once(&mut self, side: usize, cx: &TaskContext<'_>) -> bool {
         self.has_pended[side] = self.pends && !self.has_pended[side];
         if self.has_pended[side] {
             cx.waker().wake_by_ref();
@@ -85,9 +85,14 @@ impl Wire {
         self.has_pended[side]
     }
 
-    fn wait(&mut self, side: usize, cx: &Context<'_>) {
+    fn wait(&mut self, side: usize, cx: &TaskContext<'_>) {
         self.wakers[side] = Some(cx.waker().clone());
     }
+}
+
+/// The most bytes that go at once: as few as the input says, but not so few that a large body takes seconds.
+fn part_len(most: usize, all: usize) -> usize {
+    if most == 0 { usize::MAX } else { most.max(all / 256) }
 }
 
 /// The library's end.
@@ -95,7 +100,11 @@ impl Wire {
 struct End(Arc<Mutex<Wire>>);
 
 impl AsyncRead for End {
-    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut TaskContext<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         let mut wire = self.0.lock().unwrap();
         if wire.coming.is_empty() && !wire.has_ended {
             wire.wait(READ, cx);
@@ -104,7 +113,7 @@ impl AsyncRead for End {
         if wire.pends_once(READ, cx) {
             return Poll::Pending;
         }
-        let most = if wire.read_max == 0 { usize::MAX } else { wire.read_max };
+        let most = part_len(wire.read_max, wire.coming.len());
         let len = wire.coming.len().min(buf.remaining()).min(most);
         let (front, back) = wire.coming.as_slices();
         let from_front = len.min(front.len());
@@ -116,7 +125,7 @@ impl AsyncRead for End {
 }
 
 impl AsyncWrite for End {
-    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut TaskContext<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let mut wire = self.0.lock().unwrap();
         assert!(!wire.is_shut, "written behind the end");
         if wire.room == 0 {
@@ -126,18 +135,18 @@ impl AsyncWrite for End {
         if wire.pends_once(WRITE, cx) {
             return Poll::Pending;
         }
-        let most = if wire.write_max == 0 { usize::MAX } else { wire.write_max };
+        let most = part_len(wire.write_max, bytes.len());
         let len = bytes.len().min(wire.room).min(most);
         wire.room -= len;
         wire.written.extend_from_slice(&bytes[..len]);
         Poll::Ready(Ok(len))
     }
 
-    fn poll_flush(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+    fn poll_flush(self: Pin<&mut Self>, _cx: &mut TaskContext<'_>) -> Poll<io::Result<()>> {
         Poll::Ready(Ok(()))
     }
 
-    fn poll_shutdown(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+    fn poll_shutdown(self: Pin<&mut Self>, _cx: &mut TaskContext<'_>) -> Poll<io::Result<()>> {
         self.0.lock().unwrap().is_shut = true;
         Poll::Ready(Ok(()))
     }
@@ -307,6 +316,47 @@ fn piece(script: &mut Script<'_>, kind: u16, id: u64, begin: &[u8]) -> Vec<u8> {
     out
 }
 
+/// A request that is as it should be, of a method by name or number.
+fn request(script: &mut Script<'_>, id: u64, value: i64) -> Vec<u8> {
+    const METHODS: [(&str, u16); 6] =
+        [("Twice", 0), ("Hold", 1), ("Rest", 2), ("Fill", 3), ("Fail", 4), ("Back", 6)];
+    let choice = script.byte();
+    let (name, number_of) = METHODS[usize::from(choice & 0x1f) % METHODS.len()];
+    let (mut flags, mut payload, mut method) = (REQUEST, Vec::new(), number_of);
+    if choice & 0x20 == 0 {
+        flags |= NAMED;
+        payload = named(&format!("Fuzz.{name}"));
+        method = 0;
+    }
+    if choice & 0x40 != 0 {
+        flags |= 0x40;
+        payload.extend_from_slice(&(u32::from(script.byte()) * 16).to_le_bytes());
+    }
+    flags |= if choice & 0x80 != 0 { 0x2000 } else { 0 };
+    payload.extend_from_slice(&number(value));
+    let mut out = Vec::new();
+    put_frame(&mut out, flags, method, id, &payload);
+    out
+}
+
+/// Preface and hello of a side that offers nothing.
+fn plain_greeting() -> Vec<u8> {
+    let mut bytes = greeting()[..16].to_vec();
+    put_frame(&mut bytes, 4, 0, 0, &[0, 0, 64, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0]);
+    bytes
+}
+
+/// A number in postcard, which may be longer than it has to be.
+fn number_in(bytes: &[u8]) -> Option<i64> {
+    let (last, others) = bytes.split_last()?;
+    if bytes.len() > 10 || *last >= 0x80 || others.iter().any(|byte| *byte < 0x80) {
+        return None;
+    }
+    let rest = bytes.iter().rev().fold(0_u128, |rest, byte| rest << 7 | u128::from(byte & 0x7f));
+    let rest = u64::try_from(rest).ok()?;
+    Some((rest >> 1) as i64 ^ -((rest & 1) as i64))
+}
+
 /// Numbers that no input comes upon by itself.
 fn nonce(count: u64) -> i64 {
     ((count + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 2) as i64
@@ -348,6 +398,7 @@ pub trait Fuzz {
     async fn fill(&self, number: i64) -> String;
     async fn fail(&self, number: i64) -> ferrywire::Result<i64>;
     async fn take(&self, bytes: &[u8]) -> i64;
+    async fn back(&self, context: &Context, number: i64) -> ferrywire::Result<i64>;
 }
 
 #[derive(Clone)]
@@ -393,6 +444,12 @@ impl Fuzz for Handler {
     async fn take(&self, bytes: &[u8]) -> i64 {
         bytes.len() as i64
     }
+
+    async fn back(&self, context: &Context, number: i64) -> ferrywire::Result<i64> {
+        self.note(number);
+        let Some(caller) = context.caller() else { return Ok(0) };
+        FuzzClient::new(caller).twice(number).timeout(Duration::from_secs(1)).await
+    }
 }
 
 /// Whatever a client does: each call is answered at most once and runs at most once (V1, V3), nobody else waits (V4), and
@@ -416,33 +473,20 @@ pub fn native_server(bytes: &[u8], mut held: impl FnMut(usize)) {
         let beside_client = FuzzClient::new(beside_client);
         assert_eq!(beside_client.twice(21).await.unwrap(), 42);
         held(0);
-        if script.byte() & 1 == 0 {
-            hand.send(&greeting());
+        match script.byte() & 3 {
+            0 => hand.send(&greeting()),
+            2 => hand.send(&plain_greeting()),
+            _ => {}
         }
         let (mut next_id, mut nonces) = (1, Vec::new());
         while !script.is_over() && !serving.is_finished() {
             match script.byte() % 16 {
                 operation @ 0..=8 => hand.operate(operation, &mut script).await,
                 9..=11 => {
-                    // A request that is as it should be, of a method by name or number.
-                    let (choice, value) = (script.byte(), nonce(nonces.len() as u64));
+                    let value = nonce(nonces.len() as u64);
                     nonces.push((next_id, value));
-                    let name = ["Twice", "Hold", "Rest", "Fill", "Fail"][usize::from(choice % 5)];
-                    let (mut flags, mut payload, mut method) = (REQUEST, Vec::new(), u16::from(choice % 5));
-                    if choice & 0x20 == 0 {
-                        flags |= NAMED;
-                        payload = named(&format!("Fuzz.{name}"));
-                        method = 0;
-                    }
-                    if choice & 0x40 != 0 {
-                        flags |= 0x40;
-                        payload.extend_from_slice(&(u32::from(script.byte()) * 16).to_le_bytes());
-                    }
-                    flags |= if choice & 0x80 != 0 { 0x2000 } else { 0 };
-                    payload.extend_from_slice(&number(value));
-                    let mut out = Vec::new();
-                    put_frame(&mut out, flags, method, next_id, &payload);
-                    hand.send(&out);
+                    let bytes = request(&mut script, next_id, value);
+                    hand.send(&bytes);
                     next_id += 1;
                 }
                 12 => {
@@ -494,7 +538,7 @@ fn is_answered_once(hand: &Hand, nonces: &[(u64, i64)], handler: &Handler) {
     assert!(b"\xc1FWR\x01\0\x01\0".starts_with(&written[..written.len().min(8)]));
     let asked: BTreeSet<u64> =
         frames(&hand.sent).iter().filter(|frame| frame.kind() == REQUEST).map(|frame| frame.id).collect();
-    let (mut answered, mut last) = (BTreeMap::new(), None);
+    let (mut answered, mut last, mut farewells) = (BTreeMap::new(), u64::MAX, 0);
     for (place, frame) in frames(&written).iter().enumerate() {
         assert_eq!(place == 0, frame.kind() == 4, "a hello at {place}");
         match frame.kind() {
@@ -506,11 +550,14 @@ fn is_answered_once(hand: &Hand, nonces: &[(u64, i64)], handler: &Handler) {
                 }
             }
             GO_AWAY => {
-                assert!(last.is_none(), "said farewell twice");
-                last = Some(frame.id);
+                // A side that calls and is called may say it for each role.
+                farewells += 1;
+                assert!(farewells <= 2, "said farewell {farewells} times");
+                last = last.min(frame.id);
                 assert!(frame.id == 0 || asked.contains(&frame.id));
             }
-            4 | 6 | 10 => {}
+            // It calls back, too.
+            REQUEST | 3 | 4 | 6 | 10 => {}
             kind => panic!("a frame of kind {kind}: {frame:?}"),
         }
     }
@@ -518,9 +565,7 @@ fn is_answered_once(hand: &Hand, nonces: &[(u64, i64)], handler: &Handler) {
     for (id, value) in nonces {
         let count = begun.iter().filter(|begun| *begun == value).count();
         assert!(count <= 1, "call {id} ran {count} times");
-        if let Some(last) = last
-            && *id > last
-        {
+        if *id > last {
             assert_eq!(count, 0, "call {id} ran behind the farewell's {last}");
             assert_ne!(
                 answered.get(id),
@@ -544,7 +589,13 @@ pub fn native_client(bytes: &[u8], mut held: impl FnMut(usize)) {
         if choice & 2 != 0 {
             builder = builder.checksum();
         }
+        let (begun, gate) = (Arc::default(), Arc::new(Semaphore::new(0)));
+        let handler = Handler { begun, gate: gate.clone() };
+        if choice & 4 != 0 {
+            builder = builder.register(FuzzServer::new(handler.clone()));
+        }
         let client = FuzzClient::new(builder.over(stream));
+        let (mut next_id, mut asked) = (1, Vec::new());
         held(0);
         if choice & 1 == 0 {
             hand.send(&greeting());
@@ -555,7 +606,15 @@ pub fn native_client(bytes: &[u8], mut held: impl FnMut(usize)) {
         while !script.is_over() {
             match script.byte() % 16 {
                 operation @ 0..=8 => hand.operate(operation, &mut script).await,
-                9 | 10 => {
+                10 => {
+                    // The server calls back; its ids have nothing to do with the client's.
+                    let value = nonce((1 << 40) + asked.len() as u64);
+                    asked.push((next_id, value));
+                    let bytes = request(&mut script, next_id, value);
+                    hand.send(&bytes);
+                    next_id += 1;
+                }
+                9 => {
                     let (choice, value) = (script.byte(), nonce(nonces));
                     nonces += 1;
                     let timeout = Duration::from_millis(u64::from(choice >> 3) * 100 + 1);
@@ -627,12 +686,15 @@ pub fn native_client(bytes: &[u8], mut held: impl FnMut(usize)) {
             }
         }
         drop(client);
+        gate.add_permits(1000);
         hand.change(|wire| wire.room = usize::MAX);
         settle().await;
-        pass(Duration::from_secs(3)).await;
+        // What the server had called may have its time.
+        pass(Duration::from_secs(40)).await;
         assert_eq!(Arc::strong_count(&hand.wire), 1, "the connection is still there");
         let ended = std::mem::take(&mut *ended.lock().unwrap());
         are_their_own(&hand, &ended);
+        is_answered_once(&hand, &asked, &handler);
     });
 }
 
@@ -656,7 +718,8 @@ fn are_their_own(hand: &Hand, ended: &BTreeMap<i64, ferrywire::Result<i64>>) {
                 }
                 let mut answers = to_it(RESPONSE);
                 // Parts before the body and bodies in pieces are left to the readers' own tests.
-                let is_it = |frame: &Frame<'_>| frame.flags != RESPONSE || frame.payload == number(*reply);
+                let is_it =
+                    |frame: &Frame<'_>| frame.flags != RESPONSE || number_in(frame.payload) == Some(*reply);
                 assert!(answers.any(is_it), "{reply} was nobody's answer to {value}");
             }
             Err(error) if !error.may_have_run() && request.is_some() => {
