@@ -75,6 +75,8 @@ pub mod protocol;
 pub mod server;
 pub mod service;
 mod slot;
+#[cfg(all(test, ferrywire_loom))]
+mod stage;
 mod sync;
 mod timer;
 pub mod transport;

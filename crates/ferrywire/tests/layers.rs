@@ -13,7 +13,7 @@ const FLOORS: [&[&str]; 9] = [
     &["body", "context", "description"],
     &["message"],
     &["service", "protocol"],
-    &["slot", "duplex"],
+    &["slot", "duplex", "stage"],
     &["client", "server"],
     &["offered"],
     &["private"],

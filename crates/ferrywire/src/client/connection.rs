@@ -79,16 +79,36 @@ pub(super) struct State<W, R> {
 
 /// The sending half of a stream, and what is being sent on it.
 pub(super) struct Outbound {
-    pub(super) writer: Pin<Box<dyn AsyncWrite + Send + Unpin>>,
+    writer: Pin<Box<dyn AsyncWrite + Send + Unpin>>,
     pub(super) output: Output,
+    /// Whether the stream keeps bytes that it has taken, and has to be told again to send them.
+    is_held: bool,
 }
 
 impl Outbound {
+    /// A sending half at the start of its stream.
+    pub(super) fn new(writer: Box<dyn AsyncWrite + Send + Unpin>) -> Self {
+        Self { writer: Box::into_pin(writer), output: Output::default(), is_held: false }
+    }
+
     /// Sends what is in hand and tells a buffering stream that this is all.
     #[inline]
     pub(super) fn send(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         ready!(self.output.send(cx, &mut *self.writer))?;
-        self.writer.as_mut().poll_flush(cx)
+        let flushed = self.writer.as_mut().poll_flush(cx);
+        self.is_held = flushed.is_pending();
+        flushed
+    }
+
+    /// Whether everything that was taken in hand is on its way.
+    #[inline]
+    pub(super) fn is_done(&self) -> bool {
+        self.output.is_done() && !self.is_held
+    }
+
+    /// Ends our direction.
+    pub(super) fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.writer.as_mut().poll_shutdown(cx)
     }
 }
 
@@ -215,10 +235,20 @@ impl<P: Protocol> Connection<P> {
             && state.writer.unsent().len < self.limits.bytes_in_flight_max
     }
 
-    /// Wakes whoever is the first to wait for room, if there is some.
+    /// Whether the first in the line has nothing to wait for. A connection that has ended says so when the call is
+    /// sent.
+    fn lets_in(&self, state: &Locked<P>) -> bool {
+        state.closed.is_some() || state.is_leaving || self.has_room(state)
+    }
+
+    /// A place may have become free. Returns whoever is the first to wait for one, to be woken without the lock.
     #[inline]
-    pub(super) fn call_in(&self, state: &Locked<P>) -> Option<Waker> {
-        if state.line.is_empty() || !self.has_room(state) { None } else { state.line.first() }
+    pub(super) fn call_in(&self, state: &mut Locked<P>) -> Option<Waker> {
+        if state.is_leaving && state.pending.is_empty() {
+            // Its last call has ended, and with it the connection.
+            state.wake_task();
+        }
+        if state.line.is_empty() || !self.lets_in(state) { None } else { state.line.first() }
     }
 
     /// Puts an encoded call on its way.
@@ -293,11 +323,13 @@ impl<P: Protocol> Connection<P> {
     #[inline]
     fn go_alone(&self, mut guard: Guard<'_, P>, id: u64, cx: &mut Context<'_>) -> Result<()> {
         let state = &mut *guard;
-        let Some(mut outbound) = state.outbound.take_if(|outbound| outbound.output.is_done()) else {
+        let Some(mut outbound) = state.outbound.take_if(|outbound| outbound.is_done()) else {
             state.wake_task();
             return Ok(());
         };
         state.take_in_hand(&mut outbound);
+        // Whoever ends the connection meanwhile cannot know how much of it the stream has taken by then.
+        state.sent = state.given;
         let mut inbound = state.inbound.take();
         // Without it the connection's task is reading at this moment, on another thread.
         let leads = inbound.is_some();
@@ -338,9 +370,10 @@ impl<P: Protocol> Connection<P> {
             self.shut();
             state.lost = Some(self.broken(cause, Phase::Write));
         }
-        let is_done = outbound.output.is_done()
+        let is_done = outbound.is_done()
             && state.out.is_empty()
             && state.lost.is_none()
+            && !state.is_closing
             && !state.writer.unsent().can_go_on;
         if is_done {
             outbound.output.rest();
@@ -359,7 +392,12 @@ impl<P: Protocol> Connection<P> {
     #[inline]
     fn leads_on(&self, state: &mut Locked<P>, id: u64) -> bool {
         let is_whole = state.inbound.as_ref().is_some_and(|inbound| !inbound.has_part());
-        let leads = state.leader == Some(id) && state.pending.len() == 1 && is_whole && state.out.is_empty();
+        let is_ending = state.is_leaving || state.is_closing;
+        let leads = state.leader == Some(id)
+            && state.pending.len() == 1
+            && is_whole
+            && state.out.is_empty()
+            && !is_ending;
         if !leads {
             state.leader = None;
         }
@@ -530,7 +568,7 @@ impl<P: Protocol> Link for Connection<P> {
         let next = {
             let mut state = self.state();
             state.line.keep();
-            self.call_in(&state)
+            self.call_in(&mut state)
         };
         if let Some(next) = next {
             next.wake();
@@ -564,8 +602,7 @@ impl<P: Protocol> Waiting<P> {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let mut guard = self.connection.state();
         let state = &mut *guard;
-        // A connection that has ended says so when the call is sent.
-        let room = state.closed.is_some() || state.is_leaving || self.connection.has_room(state);
+        let room = self.connection.lets_in(state);
         if !state.line.enter(&mut self.ticket, room, cx.waker()) {
             return Poll::Pending;
         }
@@ -584,7 +621,7 @@ impl<P: Protocol> Drop for Waiting<P> {
             let next = {
                 let mut state = self.connection.state();
                 state.line.leave(ticket);
-                self.connection.call_in(&state)
+                self.connection.call_in(&mut state)
             };
             if let Some(next) = next {
                 next.wake();

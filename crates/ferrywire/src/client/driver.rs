@@ -13,7 +13,7 @@ use super::connection::{Connection, Outbound};
 use super::inbound::Inbound;
 use super::speak::Chosen;
 use crate::error::{Code, Error, Phase};
-use crate::output::{self, Output};
+use crate::output;
 use crate::protocol::{Protocol, ReadReplies, WriteRequests};
 use crate::timer::{self, Timer};
 use crate::transport::Stream;
@@ -25,7 +25,7 @@ pub(super) fn start<P: Protocol>(
     chosen: &Chosen,
 ) -> (Arc<Connection<P>>, impl Future<Output = Error> + Send + 'static) {
     let Stream { reader, writer, peer } = stream;
-    let outbound = Outbound { writer: Box::into_pin(writer), output: Output::default() };
+    let outbound = Outbound::new(writer);
     let inbound = Inbound::new(P::ReadReplies::new(&chosen.terms()), reader, first);
     let connection = Connection::<P>::new(outbound, inbound, peer.as_str(), chosen);
     let driver = Driver {
@@ -54,7 +54,7 @@ impl<P: Protocol> Driver<P> {
         let outbound = self.end(error.clone());
         // The peer may be waiting for the end of our direction.
         if let Some(mut outbound) = outbound {
-            let _ = poll_fn(|cx| outbound.writer.as_mut().poll_shutdown(cx)).await;
+            let _ = poll_fn(|cx| outbound.poll_shutdown(cx)).await;
         }
         error
     }
@@ -183,7 +183,7 @@ impl<P: Protocol> Driver<P> {
                     None => return Poll::Pending,
                 },
             };
-            if outbound.output.is_done() {
+            if outbound.is_done() {
                 let (len, has_pieces) = (state.out.len(), state.writer.unsent().can_go_on);
                 if len == 0 && !has_pieces {
                     outbound.output.rest();

@@ -24,6 +24,8 @@ mod driver;
 mod flight;
 mod inbound;
 mod link;
+#[cfg(all(test, ferrywire_loom))]
+mod models;
 mod names;
 mod pending;
 mod pool;

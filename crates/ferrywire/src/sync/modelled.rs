@@ -6,6 +6,7 @@ use std::pin::pin;
 use std::sync::{Arc, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 
+pub(crate) use loom::stop_exploring;
 use loom::sync::Condvar;
 pub(crate) use loom::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize};
 pub(crate) use loom::sync::{Mutex, MutexGuard};
@@ -127,14 +128,11 @@ pub(crate) fn model(model: impl Fn() + Send + Sync + 'static) {
     let mut builder = loom::model::Builder::new();
     builder.preemption_bound.get_or_insert(2);
     builder.max_branches = 10_000;
-    let model = Arc::new(model);
     let tried = Arc::new(std::sync::atomic::AtomicUsize::new(0));
     let (began, count) = (std::time::Instant::now(), tried.clone());
     builder.check(move || {
         count.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-        let model = model.clone();
-        // Not on the first thread, whose stack is too short.
-        thread(move || model()).join().expect("the model's thread has ended");
+        model();
     });
     let tried = tried.load(std::sync::atomic::Ordering::Relaxed);
     let thread = std::thread::current();
