@@ -44,7 +44,8 @@ impl Metadata {
 
     /// About how many bytes of memory it takes.
     pub(crate) fn held(&self) -> usize {
-        let entry = |(name, value): &(String, Vec<u8>)| name.len() + value.len() + size_of::<(String, Vec<u8>)>();
+        let entry =
+            |(name, value): &(String, Vec<u8>)| name.len() + value.len() + size_of::<(String, Vec<u8>)>();
         size_of::<Self>() + self.entries.iter().map(entry).sum::<usize>()
     }
 

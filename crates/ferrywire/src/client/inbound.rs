@@ -269,4 +269,3 @@ impl<W: WriteRequests, R> State<W, R> {
         }
     }
 }
-

@@ -114,7 +114,7 @@ fn siblings(first: &TcpListener, count: usize) -> io::Result<Vec<std::net::TcpLi
 fn stream(socket: TcpStream) -> io::Result<Stream> {
     let peer = Peer::at("tcp", socket.peer_addr()?);
     socket.set_nodelay(true)?;
-    // A peer that died without a word is noticed after 30 s + 3 × 10 s of silence, or 30 s after a write.
+    // A peer that died without a word is noticed after 30 s + 3 × 10 s of silence, or 60 s after a write.
     let keepalive = TcpKeepalive::new()
         .with_time(Duration::from_secs(30))
         .with_interval(Duration::from_secs(10))
@@ -122,7 +122,8 @@ fn stream(socket: TcpStream) -> io::Result<Stream> {
     let options = SockRef::from(&socket);
     options.set_tcp_keepalive(&keepalive)?;
     #[cfg(any(target_os = "linux", target_os = "android"))]
-    options.set_tcp_user_timeout(Some(Duration::from_secs(30)))?;
+    // Not less than keepalive takes in all: Linux ends a connection at the first lost probe behind this time.
+    options.set_tcp_user_timeout(Some(Duration::from_secs(60)))?;
     let (reader, writer) = socket.into_split();
     Ok(Stream::new(reader, writer, peer))
 }

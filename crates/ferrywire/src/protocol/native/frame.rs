@@ -573,7 +573,10 @@ mod tests {
         for kind in [kind::REQUEST, kind::RESPONSE] {
             let frames = Frames::new(&Terms::new(&limits), kind, 1);
             for flags in 0..=u16::MAX {
-                assert!(frames.plain(&Header { flags, ..Header::default() }.bytes()).is_none(), "{flags:#06x}");
+                assert!(
+                    frames.plain(&Header { flags, ..Header::default() }.bytes()).is_none(),
+                    "{flags:#06x}"
+                );
             }
         }
     }

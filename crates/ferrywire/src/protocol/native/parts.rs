@@ -236,7 +236,9 @@ pub(super) fn check_metadata(metadata: &Metadata) -> Result<()> {
     }
     if len > METADATA_LEN_MAX || entries > METADATA_ENTRIES_MAX {
         let limits = format!("{METADATA_LEN_MAX} bytes and {METADATA_ENTRIES_MAX} entries");
-        return refused(format!("metadata of {len} bytes in {entries} entries is over the limit of {limits}"));
+        return refused(format!(
+            "metadata of {len} bytes in {entries} entries is over the limit of {limits}"
+        ));
     }
     Ok(())
 }

@@ -525,10 +525,12 @@ fn where_memory_is_short_the_oldest_body_goes_on_alone() {
         bytes.extend(frame(kind::REQUEST | flag::CONTINUED | flag::MORE, 0, id, &varied(3 * MIB / 2)));
         read_requests(&mut reader, &bytes, usize::MAX, true).unwrap();
     }
-    let mut granted = |whose| reader.grant(whose).map(|word| match word {
-        Word::Grant { id, .. } => id,
-        word => panic!("{word:?}"),
-    });
+    let mut granted = |whose| {
+        reader.grant(whose).map(|word| match word {
+            Word::Grant { id, .. } => id,
+            word => panic!("{word:?}"),
+        })
+    };
 
     assert_eq!(granted(Whose::Nobodys), None);
     assert_eq!(granted(Whose::Oldest), Some(1));
