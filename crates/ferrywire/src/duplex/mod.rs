@@ -19,7 +19,7 @@ use tokio::time::Instant;
 
 use crate::error::Error;
 use crate::input::Input;
-use crate::output::Output;
+use crate::output::{self, Output};
 use crate::protocol::Terms;
 use crate::timer::{self, Timer};
 use crate::transport::Stream;
@@ -219,7 +219,10 @@ impl Duplex {
         if !lanes.state().begin_sending() {
             return false;
         }
-        let sent = self.output.poll(cx, &mut *self.writer, |buffer, _| lanes.state().gather(buffer));
+        let sent = self.output.poll(cx, &mut *self.writer, |buffer, _| {
+            output::lend(buffer);
+            lanes.state().gather(buffer);
+        });
         let lost = match sent {
             _ if lanes.state().is_torn() => Some(io::ErrorKind::BrokenPipe.into()),
             Poll::Ready(Err(cause)) => Some(cause),
