@@ -59,20 +59,34 @@ impl Input {
         reader: &mut (dyn AsyncRead + Send + Unpin),
         take: impl FnOnce(&[u8]) -> usize,
     ) -> Poll<io::Result<usize>> {
+        if self.expects_large {
+            // More than that has come. If it is no large body, which would be expected again by landing, it is
+            // read as usual from now on.
+            let read = self.poll_read_up_to(LITTLE_LEN, cx, reader, take);
+            self.expects_large = !matches!(read, Poll::Ready(Ok(LITTLE_LEN..)));
+            return read;
+        }
+        self.poll_read_up_to(SCRATCH_LEN, cx, reader, take)
+    }
+
+    #[inline]
+    fn poll_read_up_to(
+        &mut self,
+        len: usize,
+        cx: &mut Context<'_>,
+        reader: &mut (dyn AsyncRead + Send + Unpin),
+        take: impl FnOnce(&[u8]) -> usize,
+    ) -> Poll<io::Result<usize>> {
         let mut scratch = SCRATCH.take().unwrap_or_else(|| vec![0; SCRATCH_LEN].into());
         // A short tail moves in front of what comes; a long one, of a large message, has what comes added.
         let ahead = if self.tail.len() <= SCRATCH_LEN / 4 { self.tail.len() } else { 0 };
         let (front, back) = scratch.split_at_mut(ahead);
         front.copy_from_slice(self.tail.get(..ahead).unwrap_or_default());
-        let back = if self.expects_large { back.split_at_mut(LITTLE_LEN).0 } else { back };
+        let back = if len < back.len() { back.split_at_mut(len).0 } else { back };
         let mut room = ReadBuf::new(back);
         let read = Pin::new(reader).poll_read(cx, &mut room);
         let came = room.filled().len();
         if came > 0 {
-            // A little that is all of it was enough; otherwise whatever comes next decides.
-            if came >= LITTLE_LEN {
-                self.expects_large = false;
-            }
             let bytes = scratch.get(..ahead + came).unwrap_or_default();
             if ahead == self.tail.len() {
                 let used = take(bytes);

@@ -238,6 +238,32 @@ async fn many_large_calls_at_once_all_come_to_their_end() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn callers_on_several_threads_send_large_and_small_over_one_connection() {
+    let _others = OTHERS.read();
+    let (store, _) = client(limits(|limits| limits.call_timeout = Duration::from_secs(60))).await;
+
+    let callers: Vec<_> = (0..8_usize)
+        .map(|caller| {
+            let store = store.clone();
+            tokio::spawn(async move {
+                for call in 0..20_usize {
+                    let bytes = varied(1 + (caller * 7919 + call * 104_729) % (3 * MIB));
+                    match call % 4 {
+                        0 => assert_eq!(store.twice(call as i64).await.unwrap(), 2 * call as i64),
+                        1 => drop(tokio::time::timeout(Duration::ZERO, store.make(MIB as u64)).await),
+                        _ => assert!(store.echo(Shared(bytes.clone().into())).await.unwrap().0 == bytes),
+                    }
+                }
+            })
+        })
+        .collect();
+
+    for caller in callers {
+        in_time("a caller is done", caller).await.unwrap();
+    }
+}
+
 #[tokio::test]
 async fn a_large_call_that_is_dropped_on_its_way_leaves_the_connection_usable() {
     let _others = OTHERS.read();

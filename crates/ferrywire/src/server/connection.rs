@@ -597,8 +597,11 @@ impl<P: Protocol> Bank<P> {
     }
 
     fn fits(&self, body_at: usize, written: &Written) -> Result<()> {
-        let len = self.out.len().saturating_sub(body_at) + written.spliced_len();
-        let limit = self.shared.limits.frame_len_max;
+        let (flat, limit) = (self.out.len().saturating_sub(body_at), self.shared.limits.frame_len_max);
+        if flat <= limit && written.splices.is_none() {
+            return Ok(());
+        }
+        let len = flat + written.spliced_len();
         if len <= limit {
             return Ok(());
         }
