@@ -50,6 +50,11 @@ pub struct Limits {
     /// not reconnect. It is looked at every 30 s, so that a connection may grow that much older, or twice as
     /// old where the time is shorter. A dead peer is found by TCP keepalive long before.
     pub idle_timeout: Duration,
+    /// The same for wires whose clients connect again by themselves, such as the native protocol: 5 min unless
+    /// set. The shorter of both holds there, but not for a client that offers services: it waits to be called. A
+    /// connection that is closed for it is told so: a call that crosses
+    /// the farewell has not run.
+    pub idle_timeout_reconnecting: Duration,
     /// The most connections of a server; 10,000 unless set. Above it, a new connection is closed at once.
     pub connections_max: usize,
     /// The most connections of one network address; 1,000 unless set.
@@ -100,6 +105,17 @@ pub struct Limits {
     pub call_timeout: Duration,
     /// The time that making a connection may take, its handshake included; 3 s unless set.
     pub connect_timeout: Duration,
+    /// The time for which a client hears nothing, while calls wait, before it asks whether the server is there; 30 s
+    /// unless set. Only on wires that have such a question, as the native protocol has. It is looked at every so
+    /// often, so that the silence may have been twice as long.
+    ///
+    /// It is asked once in this time and [`ping_timeout`](Self::ping_timeout) together at most; see
+    /// [`pings_max`](Self::pings_max) before making both very short.
+    pub ping_interval: Duration,
+    /// The time that a server has to show that it is there once it was asked; 10 s unless set. After it the
+    /// connection is lost, and with it the calls that wait: [`Unavailable`](crate::Code::Unavailable), and they
+    /// may have run. Whatever comes is an answer.
+    pub ping_timeout: Duration,
     /// The most calls that wait for a reply on one connection; 1,024 unless set. Further ones queue within
     /// their deadlines.
     pub calls_pending_max: usize,
@@ -120,6 +136,7 @@ impl Default for Limits {
             frame_timeout: Duration::from_secs(10),
             frame_rate_min: 64 * KIB,
             idle_timeout: Duration::from_secs(2 * 3600),
+            idle_timeout_reconnecting: Duration::from_secs(5 * 60),
             connections_max: 10_000,
             connections_per_address_max: 1000,
             calls_per_connection_max: 256,
@@ -139,6 +156,8 @@ impl Default for Limits {
             pings_max: 10,
             call_timeout: Duration::from_secs(10),
             connect_timeout: Duration::from_secs(3),
+            ping_interval: Duration::from_secs(30),
+            ping_timeout: Duration::from_secs(10),
             calls_pending_max: 1024,
             gob: ferrywire_gob::Limits::default(),
         }

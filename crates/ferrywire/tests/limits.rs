@@ -5,8 +5,9 @@
 
 use std::time::Duration;
 
-use ferrywire::protocol::NetRpc;
+use ferrywire::protocol::{Native, NetRpc};
 use ferrywire::{Client, Code, Limits, Phase, Server};
+use tokio::io::AsyncReadExt;
 use tokio::time::{Instant, timeout};
 
 use support::{
@@ -565,6 +566,50 @@ mod idle_timeout {
     }
 }
 
+mod idle_timeout_reconnecting {
+    use super::*;
+
+    const MINUTE: Duration = Duration::from_secs(60);
+
+    /// The client calls again on a new connection: nobody notices.
+    #[tokio::test(start_paused = true)]
+    async fn five_minutes_of_silence_end_a_native_connection() {
+        let rig = Rig::new().await;
+        let client = rig.builder().protocol(Native).connect(&rig.address).await.unwrap();
+        let probe = ProbeClient::new(client);
+        assert_eq!(probe.twice(21).await.unwrap(), 42);
+
+        tokio::time::sleep(5 * MINUTE - Duration::from_secs(1)).await;
+        assert_eq!(rig.handle.connections(), 1);
+        tokio::time::sleep(Duration::from_secs(35)).await;
+
+        rig.connections(0).await;
+        was_counted(&rig, "idle_timeout");
+        assert_eq!(probe.twice(21).await.unwrap(), 42);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_shorter_of_both_times_holds() {
+        let rig = Rig::with(limits(|limits| limits.idle_timeout = MINUTE)).await;
+        let client = rig.builder().protocol(Native).connect(&rig.address).await.unwrap();
+        assert_eq!(ProbeClient::new(client.clone()).twice(21).await.unwrap(), 42);
+
+        tokio::time::sleep(2 * MINUTE + Duration::from_secs(2)).await;
+
+        assert_eq!(rig.handle.connections(), 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_connection_of_gos_net_rpc_lives_on() {
+        let rig = Rig::new().await;
+        let mut raw = rig.raw().await;
+        raw.ask(1, "Probe.Twice", &21_i64).await;
+        raw.hears(1, 42_i64).await;
+
+        assert!(!raw.closes_within(60 * MINUTE).await);
+    }
+}
+
 mod connections_max {
     use super::*;
 
@@ -1115,6 +1160,159 @@ mod connect_timeout {
             assert_eq!(began.elapsed().as_secs(), time);
             std::fs::remove_file(&socket).unwrap();
         }
+    }
+}
+
+mod ping_interval {
+    use super::*;
+
+    const PATIENT: Duration = Duration::from_secs(3600);
+
+    /// A native client whose calls wait for an hour, and its server: nothing but bytes.
+    fn client_of_a_mute_server(change: impl FnOnce(&mut Limits)) -> (Client, ferrywire::transport::Stream) {
+        let (ours, theirs) = pipe(1 << 16);
+        let limits = limits(|limits| {
+            limits.call_timeout = PATIENT;
+            change(limits);
+        });
+        (Client::builder().protocol(Native).limits(limits).over(ours), theirs)
+    }
+
+    /// What comes until so long nothing has: how many bytes, and how many of them are a ping's.
+    async fn heard_within(stream: &mut ferrywire::transport::Stream, within: Duration) -> (usize, usize) {
+        let (mut heard, mut chunk) = (Vec::new(), [0; 4096]);
+        let reading = async {
+            loop {
+                match stream.reader.read(&mut chunk).await {
+                    Ok(0) | Err(_) => return,
+                    Ok(came) => heard.extend_from_slice(&chunk[..came]),
+                }
+            }
+        };
+        let _ = timeout(within, reading).await;
+        // Kind 5 with a checksum, which everything has before the server's preface.
+        let pings = heard.windows(8).filter(|header| *header == b"\x04\0\0\0\0\0\x05\x04").count();
+        (heard.len(), pings)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_silent_server_is_asked_while_a_call_waits() {
+        let (client, mut server) = client_of_a_mute_server(|_| {});
+        let _call = client.start::<_, i64>("Probe.Twice", &1_i64);
+
+        assert_eq!(heard_within(&mut server, Duration::from_secs(29)).await.1, 0);
+        assert_eq!(heard_within(&mut server, Duration::from_secs(2)).await.1, 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn nobody_is_asked_while_no_call_waits() {
+        let (client, mut server) = client_of_a_mute_server(|_| {});
+        let call = client.start::<_, i64>("Probe.Twice", &1_i64);
+        settle().await;
+        drop(call);
+        heard_within(&mut server, Duration::from_secs(1)).await;
+
+        assert_eq!(heard_within(&mut server, 2 * PATIENT).await, (0, 0));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_shorter_one_is_kept() {
+        let (client, mut server) = client_of_a_mute_server(|limits| {
+            limits.ping_interval = Duration::from_secs(3);
+        });
+        let _call = client.start::<_, i64>("Probe.Twice", &1_i64);
+
+        assert_eq!(heard_within(&mut server, Duration::from_secs(4)).await.1, 1);
+    }
+
+    /// Go's servers would take it for a call of something that is not there.
+    #[tokio::test(start_paused = true)]
+    async fn a_server_without_a_word_for_it_is_not_asked() {
+        let (ours, mut theirs) = pipe(1 << 16);
+        let limits = limits(|limits| limits.call_timeout = PATIENT);
+        let client = Client::builder().protocol(NetRpc).limits(limits).over(ours);
+        let call = client.start::<_, i64>("Probe.Twice", &1_i64);
+        heard_within(&mut theirs, Duration::from_secs(1)).await;
+
+        assert_eq!(heard_within(&mut theirs, PATIENT / 2).await, (0, 0));
+        assert!(!call.is_done());
+    }
+}
+
+mod ping_timeout {
+    use super::*;
+
+    /// Rows A3 and J5: the host is gone, or its process stands still.
+    #[tokio::test(start_paused = true)]
+    async fn a_server_that_does_not_answer_is_lost() {
+        for (seconds, change) in [(40, None), (33, Some(Duration::from_secs(3)))] {
+            let (ours, _theirs) = pipe(1 << 16);
+            let limits = limits(|limits| {
+                limits.call_timeout = Duration::from_secs(3600);
+                limits.ping_timeout = change.unwrap_or(limits.ping_timeout);
+            });
+            let client = Client::builder().protocol(Native).limits(limits).over(ours);
+            let began = Instant::now();
+
+            let error = client.call::<_, i64>("Probe.Twice", &1_i64).await.unwrap_err();
+
+            assert_eq!((error.code(), error.phase()), (Code::Unavailable, Some(Phase::Wait)), "{error}");
+            assert!(
+                error.may_have_run() && error.message().contains("does not say that it is there"),
+                "{error}"
+            );
+            let waited = began.elapsed();
+            assert!(waited >= Duration::from_secs(seconds), "{waited:?}");
+            assert!(waited < Duration::from_secs(seconds + 1), "{waited:?}");
+        }
+    }
+
+    /// Whatever comes is an answer, and answers are no flood at either side.
+    #[tokio::test(start_paused = true)]
+    async fn a_call_may_run_for_hours_at_a_server_that_answers() {
+        let rig = Rig::with(limits(|limits| {
+            limits.handler_timeout = Duration::from_secs(24 * 3600);
+            limits.handler_timeout_max = Duration::from_secs(24 * 3600);
+        }))
+        .await;
+        let patient = limits(|limits| {
+            limits.call_timeout = Duration::from_secs(24 * 3600);
+            limits.ping_interval = Duration::from_secs(1);
+        });
+        let client = rig.builder().protocol(Native).limits(patient).connect(&rig.address).await.unwrap();
+        let probe = ProbeClient::new(client);
+        let held = tokio::spawn(async move { probe.hold(7).await });
+        rig.bench.begun(1).await;
+
+        tokio::time::sleep(Duration::from_secs(6 * 3600)).await;
+        rig.bench.let_go(1);
+
+        assert_eq!(in_time("the call is answered", held).await.unwrap().unwrap(), 7);
+        assert_eq!(rig.handle.limit_hits(), []);
+    }
+
+    /// A server with as many calls as it runs does not read what it is asked.
+    #[tokio::test(start_paused = true)]
+    async fn a_server_that_is_too_busy_to_read_is_not_lost() {
+        let busy = limits(|limits| {
+            limits.calls_per_connection_max = 2;
+            limits.handler_timeout = Duration::from_secs(3600);
+        });
+        let rig = Rig::with(busy).await;
+        let patient = limits(|limits| limits.call_timeout = Duration::from_secs(3000));
+        let client = rig.builder().protocol(Native).limits(patient).connect(&rig.address).await.unwrap();
+        // They go out before the server has said how many it runs: the third waits unread.
+        let calls: Vec<_> =
+            (0..3).map(|number| client.start::<_, i64>("Probe.Hold", &i64::from(number))).collect();
+        rig.bench.begun(2).await;
+
+        tokio::time::sleep(Duration::from_secs(1000)).await;
+        rig.bench.let_go(3);
+
+        for (number, call) in calls.into_iter().enumerate() {
+            assert_eq!(in_time("the call is answered", call).await.unwrap(), number as i64);
+        }
+        assert_eq!(rig.handle.connections(), 1);
     }
 }
 

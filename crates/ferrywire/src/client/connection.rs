@@ -453,6 +453,11 @@ impl<W: WriteRequests, R> State<W, R> {
 }
 
 impl<W, R> State<W, R> {
+    /// How often something has come. While it is being read, it is coming.
+    pub(super) fn reads(&self) -> u64 {
+        self.inbound.as_ref().map_or(u64::MAX, |inbound| inbound.reads)
+    }
+
     #[inline]
     pub(super) fn wake_task(&mut self) {
         if !self.is_woken

@@ -11,8 +11,9 @@ use tokio::time::Instant;
 
 use super::connection::{Connection, Outbound};
 use super::inbound::Inbound;
+use super::pulse::{Finding, Pulse};
 use super::speak::Chosen;
-use crate::error::{Code, Error, Phase};
+use crate::error::{Code, Error, Phase, Result};
 use crate::output;
 use crate::protocol::{Protocol, ReadReplies, WriteRequests};
 use crate::timer::{self, Timer};
@@ -31,6 +32,7 @@ pub(super) fn start<P: Protocol>(
     let driver = Driver {
         connection: connection.clone(),
         timer: Timer::default(),
+        pulse: Pulse::default(),
         has_yielded: false,
         closing: None,
         callers: Vec::new(),
@@ -41,6 +43,7 @@ pub(super) fn start<P: Protocol>(
 struct Driver<P: Protocol> {
     connection: Arc<Connection<P>>,
     timer: Timer,
+    pulse: Pulse,
     has_yielded: bool,
     /// Until when a connection that is being closed sends what is left.
     closing: Option<Instant>,
@@ -234,9 +237,17 @@ impl<P: Protocol> Driver<P> {
                     let text = "the server has ended the connection";
                     return Poll::Ready(self.connection.error(Code::Unavailable, text, Phase::Wait));
                 }
+                if P::PINGS {
+                    match state.deadline {
+                        None => self.pulse.rest(),
+                        Some(_) if self.pulse.look_at().is_some() => {}
+                        Some(_) => self.pulse.begin(Instant::now(), state.reads(), &self.connection.limits),
+                    }
+                }
                 state.deadline
             };
-            for at in [arrival, deadline].into_iter().flatten() {
+            let look_at = self.pulse.look_at();
+            for at in [arrival, deadline, look_at].into_iter().flatten() {
                 self.timer.by(at);
             }
             let now = ready!(self.timer.poll(cx));
@@ -247,7 +258,46 @@ impl<P: Protocol> Driver<P> {
             if deadline.is_some_and(|at| at <= now) {
                 self.expire(now);
             }
+            if look_at.is_some_and(|at| at <= now)
+                && let Err(error) = self.look(now)
+            {
+                return Poll::Ready(error);
+            }
         }
+    }
+
+    /// Looks whether the server is there, and asks it after a silence.
+    ///
+    /// # Errors
+    ///
+    /// If it was asked and has not answered.
+    fn look(&mut self, now: Instant) -> Result<()> {
+        let limits = &self.connection.limits;
+        let mut guard = self.connection.state();
+        let state = &mut *guard;
+        let (reads, waits) = (state.reads(), state.pending.next_deadline().is_some());
+        // A server with as many calls as it runs does not read, and so does not answer.
+        if !waits || state.pending.len() >= state.calls_max {
+            self.pulse.begin(now, reads, limits);
+            return Ok(());
+        }
+        match self.pulse.look(now, reads, limits) {
+            Finding::Alive => {}
+            Finding::Silent => {
+                let at = state.out.len();
+                state.writer.ping(&mut state.out);
+                state.given += (state.out.len() - at) as u64;
+                state.wake_task();
+            }
+            Finding::Gone => {
+                let text = format!(
+                    "the server does not say that it is there: nothing came within {:?}",
+                    limits.ping_timeout
+                );
+                return Err(self.connection.error(Code::Unavailable, text, Phase::Wait));
+            }
+        }
+        Ok(())
     }
 
     /// Ends calls whose deadline has passed, and tells the server that nobody waits for them.

@@ -21,6 +21,8 @@ pub(super) struct Inbound<R> {
     stream: Box<dyn AsyncRead + Send + Unpin>,
     input: Input,
     arrival: Arrival,
+    /// How often something has come.
+    pub(super) reads: u64,
     unknown_replies: usize,
     /// What the server says that only keeps us busy.
     idle_words: Window,
@@ -39,6 +41,7 @@ impl<R: ReadReplies> Inbound<R> {
             stream,
             input: Input::starting_with(first),
             arrival: Arrival::default(),
+            reads: 0,
             unknown_replies: 0,
             idle_words: Window::default(),
             callers: Vec::new(),
@@ -111,6 +114,7 @@ impl<R: ReadReplies> Inbound<R> {
                     return Poll::Ready(connection.error(Code::Unavailable, text, Phase::Wait));
                 }
                 Poll::Ready(Ok(_)) => {
+                    self.reads += 1;
                     self.arrival.note(done, self.input.tail().len());
                     let partial = self.reader.partial();
                     self.arrival.note_bodies(partial.map(|partial| (partial.oldest, partial.came)));

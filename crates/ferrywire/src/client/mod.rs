@@ -29,6 +29,7 @@ mod models;
 mod names;
 mod pending;
 mod pool;
+mod pulse;
 mod room;
 mod speak;
 mod stub;

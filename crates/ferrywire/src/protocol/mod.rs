@@ -35,6 +35,11 @@ pub trait Protocol: Send + Sync + 'static {
     /// Whether the writers take bodies from which long byte strings are left out.
     const SPLICES: bool = false;
 
+    /// Whether a side can ask the other whether it is there.
+    const PINGS: bool = false;
+    /// Whether clients connect again by themselves when a server has closed an idle connection.
+    const RECONNECTS: bool = false;
+
     /// What a reply must repeat of its request.
     type Tag: Clone + PartialEq + std::fmt::Debug + Send + 'static;
     /// What a reader has to tell its side's writer: about the connection, not about a call. Never, for wires
@@ -239,6 +244,10 @@ pub trait WriteReplies: Send + 'static {
     fn abandon(&mut self, _tag: &Self::Tag) -> bool {
         false
     }
+
+    /// Appends a question that a living client answers, on wires that have one. It says that this server is
+    /// there, even if it does not read.
+    fn ping(&mut self, _out: &mut Vec<u8>) {}
 
     /// Appends that no further request is taken, on wires that have a word for it: because of `error`, or
     /// because the server is shut down. `last` is the latest request that was taken.

@@ -241,6 +241,19 @@ impl<P: Protocol> Connection<P> {
         }
     }
 
+    /// No further request is read: nothing has happened for too long.
+    pub(crate) fn leave_idle(&mut self) {
+        if !self.ended {
+            self.bank.leave(Some(&Error::new(Code::Unavailable, "it has been idle for too long")));
+            self.ended = true;
+        }
+    }
+
+    /// Says that somebody is there.
+    pub(crate) fn ping(&mut self) {
+        self.bank.writer.ping(&mut self.bank.out);
+    }
+
     /// Drops every call without a reply: the peer is gone.
     pub(crate) fn clear(&mut self) {
         self.bank.clear();

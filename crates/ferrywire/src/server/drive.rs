@@ -14,7 +14,9 @@ use super::bell::{Bell, Order};
 use super::connection::{Connection, Received, Shared, Stop};
 use crate::arrival::Arrival;
 use crate::input::Input;
+use crate::limits::Limits;
 use crate::output::{self, Output};
+use crate::peer::Peer;
 use crate::protocol::{Landing, Protocol};
 use crate::timer::{self, Timer};
 use crate::transport::Stream;
@@ -73,6 +75,9 @@ struct Watch {
     arrival: Arrival,
     /// Since when requests wait that have come and could not be taken.
     waiting: Option<Instant>,
+    /// Whether the peer is not read, and when it is next told that somebody is there nevertheless.
+    is_deaf: bool,
+    busy_until: Option<Instant>,
     /// Since when the peer has taken nothing of what is to be sent.
     stalled: Option<Instant>,
     /// Since when more replies wait than may, and how many bytes the peer had taken by then.
@@ -96,6 +101,17 @@ struct Quiet {
     reads_seen: u64,
     /// Since when nothing has happened, once that was seen.
     since: Option<Instant>,
+}
+
+/// How long a peer is not read before it is told that somebody is there, and then again.
+const BUSY_FOR: Duration = Duration::from_secs(10);
+
+/// How long a connection may be idle. A peer that waits to be called does not come back by itself.
+fn idle_timeout<P: Protocol>(peer: &Peer, limits: &Limits) -> Duration {
+    match P::RECONNECTS && peer.back().is_none() {
+        true => limits.idle_timeout.min(limits.idle_timeout_reconnecting),
+        false => limits.idle_timeout,
+    }
 }
 
 /// How long nothing has to happen before a connection gives back what it does not need.
@@ -144,12 +160,23 @@ impl<P: Protocol> Driver<P> {
         // Sending has made room: what was read and had to wait has its turn.
         again |= (was_full && self.connection.wants_bytes()) || self.connection.has_answers();
         again |= self.output.is_done() && self.connection.has_pieces();
+        let reads = !was_full || self.connection.wants_bytes() || self.connection.has_ended();
+        self.watch.is_deaf = P::PINGS && !reads;
+        if !self.watch.is_deaf {
+            self.watch.busy_until = None;
+        }
         let is_idle = self.connection.pending() == 0 && self.output.is_done();
         if self.connection.has_ended() && is_idle && !self.connection.has_unsent() {
             return self.poll_close(cx);
         }
         if let Some(limit) = self.account().or_else(|| self.poll_watch(cx)) {
             self.shared.hits.note(limit);
+            if P::RECONNECTS && limit == "idle_timeout" {
+                // A call that is on its way at this moment has not run, and its caller learns that.
+                self.connection.leave_idle();
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
             self.connection.clear();
             return Poll::Ready(End::Limit(limit));
         }
@@ -317,11 +344,16 @@ impl<P: Protocol> Driver<P> {
             let arrival = watch.arrival.deadline(&self.shared.limits);
             let piled_up = watch.piled_up.map(|(since, _)| since + PILE_WATCHED_FOR);
             let stalled = watch.stalled.map(|since| timer::later(since, self.shared.limits.stall_timeout));
-            let idle_timeout = self.shared.limits.idle_timeout;
+            let idle_timeout = idle_timeout::<P>(&self.stream.peer, &self.shared.limits);
             let look_every = idle_timeout.min(REST_AFTER);
             let look_at = *watch.quiet.look_at.get_or_insert_with(|| timer::after(look_every));
             self.timer.by(look_at);
-            for at in [arrival, stalled, piled_up, deadline].into_iter().flatten() {
+            // What a peer asks meanwhile stands behind requests that wait.
+            let busy_until = match watch.is_deaf {
+                true => Some(*watch.busy_until.get_or_insert_with(|| timer::after(BUSY_FOR))),
+                false => None,
+            };
+            for at in [arrival, stalled, piled_up, deadline, busy_until].into_iter().flatten() {
                 self.timer.by(at);
             }
             if watch.is_holding_back {
@@ -364,6 +396,11 @@ impl<P: Protocol> Driver<P> {
                     self.input.rest();
                 }
             }
+            if busy_until.is_some_and(|at| at <= now) {
+                watch.busy_until = None;
+                self.connection.ping();
+                cx.waker().wake_by_ref();
+            }
             if deadline.is_some_and(|at| at <= now) {
                 self.connection.expire(now);
                 // The error replies go out in the next turn.
@@ -400,9 +437,13 @@ impl Watch {
                 self.waiting = None;
                 self.arrival.note(received.used, left);
             }
-            Stop::Busy => {
+            Stop::Busy if left > 0 => {
                 self.arrival.reset();
                 self.waiting.get_or_insert_with(Instant::now);
+            }
+            Stop::Busy => {
+                self.arrival.reset();
+                self.waiting = None;
             }
             Stop::Share | Stop::Ended => self.arrival.reset(),
         }

@@ -354,6 +354,8 @@ pub(super) struct Put {
     /// Whether this side wants it.
     demands_sums: bool,
     features: u32,
+    /// Pings that have not been answered.
+    asked: u32,
     /// How this side compresses large bodies, if the peer has said that it reads that; how it would like to.
     compression: Option<Compression>,
     wanted: Option<Compression>,
@@ -366,7 +368,7 @@ impl Put {
             features |= Compression::ALL.into_iter().filter(|it| it.is_built()).map(feature_of).sum::<u32>();
         }
         let (sums, demands_sums) = (terms.checksum, terms.checksum);
-        Self { sums, demands_sums, features, compression: None, wanted: terms.compression }
+        Self { sums, demands_sums, features, asked: 0, compression: None, wanted: terms.compression }
     }
 
     /// Appends preface and hello. From here on all frames have checksums, until the peer has said whether it
@@ -455,6 +457,12 @@ impl Put {
         self.finish(out, at);
     }
 
+    /// Asks whether anybody is there.
+    pub(super) fn ping(&mut self, out: &mut Vec<u8>) {
+        self.asked = self.asked.saturating_add(1);
+        self.frame(out, kind::PING, 0, 0, b"");
+    }
+
     /// The id of a frame that has begun.
     pub(super) fn id(out: &[u8], at: usize) -> u64 {
         out.get(at..).and_then(Header::read).map_or(0, |(header, _)| header.id)
@@ -483,6 +491,11 @@ impl Put {
             Word::Ping { id, body } => {
                 self.frame(out, kind::PONG, 0, *id, body);
                 true
+            }
+            // One that was asked for is an answer.
+            Word::Pong if self.asked > 0 => {
+                self.asked -= 1;
+                false
             }
             Word::Pong | Word::Leaving => true,
             Word::Credit { .. } => false,
@@ -579,6 +592,18 @@ mod tests {
                 );
             }
         }
+    }
+
+    #[test]
+    fn an_answer_that_was_asked_for_keeps_nobody_busy() {
+        let limits = Limits::default();
+        let (mut put, mut out) = (Put::new(&Terms::new(&limits)), Vec::new());
+        put.ping(&mut out);
+        put.ping(&mut out);
+
+        let busy = [(); 3].map(|()| put.hear(&mut out, &Word::Pong));
+
+        assert_eq!(busy, [false, false, true]);
     }
 
     #[test]

@@ -33,6 +33,8 @@ impl Protocol for Native {
     const TUNNEL: Option<Tunnel> = None;
     const IDS_GROW: bool = true;
     const SPLICES: bool = true;
+    const PINGS: bool = true;
+    const RECONNECTS: bool = true;
 
     type Tag = Tag;
     type Word = Word;

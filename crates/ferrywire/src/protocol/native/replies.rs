@@ -117,6 +117,10 @@ impl WriteReplies for ReplyWriter {
         !self.outgoing.is_empty() && self.outgoing.abandon(tag.id)
     }
 
+    fn ping(&mut self, out: &mut Vec<u8>) {
+        self.put.ping(out);
+    }
+
     fn leave(&mut self, out: &mut Vec<u8>, last: Option<&Tag>, error: Option<&Error>) {
         let (code, text) = match error {
             Some(error) => (error.code() as u16, error.message()),

@@ -281,7 +281,7 @@ impl WriteRequests for RequestWriter {
     }
 
     fn ping(&mut self, out: &mut Vec<u8>) -> bool {
-        self.put.frame(out, kind::PING, 0, 0, b"");
+        self.put.ping(out);
         true
     }
 }
