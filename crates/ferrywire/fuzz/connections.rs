@@ -371,6 +371,7 @@ fn limits() -> Limits {
     limits.calls_pending_max = 8;
     // Time passes in leaps, and a connection beside the one that is looked at stands all the while.
     limits.idle_timeout = Duration::from_secs(100_000_000);
+    limits.idle_timeout_reconnecting = limits.idle_timeout;
     limits
 }
 
@@ -556,8 +557,8 @@ fn is_answered_once(hand: &Hand, nonces: &[(u64, i64)], handler: &Handler) {
                 last = last.min(frame.id);
                 assert!(frame.id == 0 || asked.contains(&frame.id));
             }
-            // It calls back, too.
-            REQUEST | 3 | 4 | 6 | 10 => {}
+            // It calls, too, withdraws, greets, asks whether anybody is there, answers that, and grants.
+            REQUEST | 3 | 4 | 5 | 6 | 10 => {}
             kind => panic!("a frame of kind {kind}: {frame:?}"),
         }
     }
