@@ -432,6 +432,28 @@ async fn calls_back_are_no_silence() {
     assert_eq!(leaf.double(1).await.unwrap_err().code(), Code::Unavailable);
 }
 
+/// A side that runs as many calls as it may reads no further one, and must not be taken for dead for it.
+#[tokio::test(start_paused = true)]
+async fn a_side_that_has_enough_to_do_is_there_nevertheless() {
+    let few = limits(|limits| {
+        limits.calls_per_connection_max = 2;
+        limits.call_timeout = Duration::from_secs(1000);
+    });
+    let pair = Pair::with("memory://duplex", few.clone(), few).await;
+
+    // What nobody waits for takes a place there, and counts for nothing here.
+    for _ in 0..2 {
+        pair.hub.hang().one_way().await.unwrap();
+    }
+    pair.pad.watch.begun(2).await;
+    let hub = pair.hub.clone();
+    let waiting = tokio::spawn(async move { hub.plain(1).await });
+    tokio::time::sleep(Duration::from_secs(300)).await;
+
+    assert!(!waiting.is_finished());
+    assert_eq!(pair.handle.connections(), 1);
+}
+
 /// A client that only waits to be called is not lost for that.
 #[tokio::test(start_paused = true)]
 async fn a_client_keeps_its_connection_however_silent() {

@@ -258,10 +258,12 @@ impl State {
         let receiver = match piece.receiver() {
             // What answers no call of ours is what the answering bank ends the connection for.
             Receiver::Calling if !self.is_called_from => Receiver::Answering,
-            // One farewell is enough for a bank that is not there.
-            Receiver::Both if piece.is_go_away() && self.is_left && !self.is_called_from => {
-                Receiver::Answering
-            }
+            Receiver::Calling if piece.is_ping() && self.calling.is_unread => Receiver::Answering,
+            // A greeting and one farewell are enough for a bank that is not there.
+            Receiver::Both if !self.is_called_from && !piece.is_greeting() => match piece.is_go_away() {
+                true if !self.is_left => Receiver::Both,
+                _ => Receiver::Answering,
+            },
             receiver => receiver,
         };
         if piece.is_go_away() && piece.is_last {

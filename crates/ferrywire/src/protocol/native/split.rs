@@ -39,8 +39,9 @@ impl Receiver {
     /// Who has to read a frame. What is unknown goes to the answering bank, which says so and ends.
     fn of(header: Header) -> Self {
         match header.kind() {
-            kind::HELLO | kind::GO_AWAY => Self::Both,
-            kind::RESPONSE | kind::ERROR | kind::PONG => Self::Calling,
+            kind::HELLO | kind::GO_AWAY | kind::PONG => Self::Both,
+            // The calling bank answers pings, because it reads always.
+            kind::RESPONSE | kind::ERROR | kind::PING => Self::Calling,
             // More of a request may be sent: its caller is told.
             kind::CREDIT if !header.has(flag::BACK) => Self::Calling,
             ITEM | END if header.has(flag::BACK) => Self::Calling,
@@ -93,6 +94,11 @@ impl Piece<'_> {
     /// Whether it says that its sender takes no further request.
     pub(crate) fn is_go_away(&self) -> bool {
         self.frame.is_some_and(|frame| frame.kind() == kind::GO_AWAY)
+    }
+
+    /// Whether it asks whether anybody is there.
+    pub(crate) fn is_ping(&self) -> bool {
+        self.frame.is_some_and(|frame| frame.kind() == kind::PING)
     }
 
     /// The frame that begins here, if one does.
@@ -243,8 +249,8 @@ mod tests {
         let (answering, calling) = sorted(&stream, stream.len());
 
         let back = flag::BACK;
-        assert_eq!(kinds(&answering), [4, 0, 3, 5, 7, 8, 9, 10 | back]);
-        assert_eq!(kinds(&calling), [4, 1, 2, 6, 7, 10, 8 | back, 9 | back]);
+        assert_eq!(kinds(&answering), [4, 0, 3, 6, 7, 8, 9, 10 | back]);
+        assert_eq!(kinds(&calling), [4, 1, 2, 5, 6, 7, 10, 8 | back, 9 | back]);
     }
 
     #[test]
