@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use ferrywire::protocol::{Native, NetRpc};
 use ferrywire::transport::{Address, Memory};
-use ferrywire::{Client, Code, Context, Error, Limits, Result, Server, ServerHandle, client, service};
+use ferrywire::{Client, Code, Context, Limits, Result, Server, ServerHandle, client, service};
 use futures_util::future::join_all;
 use serde_bytes::ByteBuf;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -967,19 +967,8 @@ async fn a_connection_that_nobody_uses_is_not_polled() {
     assert_eq!(pair.hub.ask(21).await.unwrap(), 42);
     settle().await;
 
-    // With a clock that only moves when every task waits, an hour would never pass otherwise.
-    let hour = tokio::time::sleep(Duration::from_secs(3600));
+    // The clock moves only when every task waits.
+    tokio::time::sleep(Duration::from_secs(3600)).await;
 
-    tokio::select! {
-        () = hour => {}
-        () = async { loop { tokio::task::yield_now().await } }, if false => {}
-    }
     assert_eq!(pair.hub.ask(4).await.unwrap(), 8);
-}
-
-#[test]
-fn what_a_caller_offers_is_an_error_that_is_one_word_wide() {
-    // `Option<Client>` is as wide as a client, and a context no wider for it.
-    assert_eq!(size_of::<Option<Client>>(), size_of::<Client>());
-    assert_eq!(size_of::<Error>(), size_of::<usize>());
 }
