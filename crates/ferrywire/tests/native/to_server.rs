@@ -371,7 +371,8 @@ async fn a_client_that_does_not_read_is_not_read_either() {
 
     assert!(sent.is_err(), "all requests were read");
     let calls = office.handle.calls().into_iter().find(|(name, _)| name == "Probe.Fill").unwrap().1;
-    assert!(calls < 100, "{calls} calls were made of 64 KiB each");
+    // What fits into the pipe, what may wait to be sent, and as many as run at once: far from all.
+    assert!(calls < 300, "{calls} calls were made of 64 KiB each");
     bystander.is_unaffected().await;
     tokio::time::sleep(Duration::from_secs(30)).await;
     assert_eq!(office.handle.connections(), 1);
