@@ -23,9 +23,10 @@ use super::room::Line;
 use super::speak::Chosen;
 use crate::body::{Body, Sink, Written};
 use crate::codec::Format;
-use crate::compression::Compression;
+use crate::compression::{Compression, Packed};
 use crate::error::{Code, Error, Phase, Result};
 use crate::limits::Limits;
+use crate::metadata::Metadata;
 use crate::output::{self, Output};
 use crate::protocol::{Protocol, WriteRequests};
 use crate::sync::{AtomicBool, AtomicU8, Mutex, MutexGuard};
@@ -426,6 +427,24 @@ impl<P: Protocol> Connection<P> {
         }
     }
 
+    /// Hands over a reply that is compressed.
+    #[cold]
+    fn settle_packed(
+        &self,
+        body: Body<'_>,
+        packed: Packed,
+        metadata: Option<Box<Metadata>>,
+        settle: &mut Settle<'_>,
+    ) {
+        match packed.unpack(body.bytes, self.limits.frame_len_max) {
+            Ok(whole) => {
+                let whole = Bytes::from(whole);
+                settle(Ok(Body { bytes: &whole, shared: Some(&whole), ..body }), metadata);
+            }
+            Err(error) => settle(Err(error.at_peer(self.peer.clone())), None),
+        }
+    }
+
     /// An error of the stream.
     pub(super) fn broken(&self, cause: io::Error, phase: Phase) -> Error {
         self.error(Code::Unavailable, format!("the connection was lost: {cause}"), phase).caused_by(cause)
@@ -516,21 +535,13 @@ impl<P: Protocol> Link for Connection<P> {
             }
             match outcome {
                 Ok(arrived) => {
-                    let mut shared = arrived.shared.as_deref();
-                    let mut bytes = shared.map_or(&bytes[..], |shared| shared);
-                    let unpacked;
-                    if let Some(packed) = arrived.packed {
-                        match packed.unpack(bytes, self.limits.frame_len_max) {
-                            Ok(whole) => unpacked = Bytes::from(whole),
-                            Err(error) => {
-                                settle(Err(error.at_peer(self.peer.clone())), None);
-                                return Poll::Ready(());
-                            }
-                        }
-                        (bytes, shared) = (&unpacked, Some(&unpacked));
-                    }
+                    let shared = arrived.shared.as_deref();
+                    let bytes = shared.map_or(&bytes[..], |shared| shared);
                     let body = Body { format: arrived.format, bytes, types: arrived.types.as_ref(), shared };
-                    settle(Ok(body), arrived.metadata);
+                    match arrived.packed {
+                        None => settle(Ok(body), arrived.metadata),
+                        Some(packed) => self.settle_packed(body, packed, arrived.metadata, settle),
+                    }
                 }
                 Err(error) => settle(Err(error), None),
             }

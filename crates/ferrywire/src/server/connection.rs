@@ -17,7 +17,7 @@ use super::router::{Route, Router, Run};
 use super::seats::{Pending, Seats};
 use super::spawned::{Finished, Outcome};
 use crate::body::{Body, SPLICE_LEN_MIN, Sink, Splice, Written};
-use crate::compression::Compression;
+use crate::compression::{Compression, Packed};
 use crate::description::{Method, SCHEMA_LINE};
 use crate::error::{Code, Error, Phase, Result};
 use crate::limits::{Hits, Limits};
@@ -414,40 +414,28 @@ impl<P: Protocol> Bank<P> {
 
     #[inline]
     fn call(&mut self, ask: Ask<'_, P::Tag>) {
-        let unpacked;
         let refused = match self.admit(&ask) {
             Ok(_) if !self.waited.is_zero() && ask.timeout.is_some_and(|timeout| timeout <= self.waited) => {
                 self.shared.hits.note("handler_timeout");
                 let text = "the deadline passed before the method was begun";
                 Error::new(Code::DeadlineExceeded, text).not_executed()
             }
-            Ok(route) => {
-                let body = match (ask.body, ask.packed) {
-                    (Ok(body), Some(packed)) => {
-                        match packed.unpack(body.bytes, self.shared.limits.frame_len_max) {
-                            Ok(whole) => {
-                                unpacked = Bytes::from(whole);
-                                Ok(Body { bytes: &unpacked, shared: Some(&unpacked), ..body })
-                            }
-                            Err(error) => Err(error.not_executed()),
-                        }
-                    }
-                    (body, _) => body,
-                };
-                match body {
-                    Ok(body) => {
-                        let timeout =
-                            self.shared.limits.granted(ask.timeout.map(|timeout| timeout - self.waited));
-                        self.last_tag = Some(ask.tag.clone());
-                        let request = Request { method: route.method, body, timeout, metadata: ask.metadata };
-                        return self.run(route, ask.tag, request);
-                    }
-                    Err(error) => {
-                        self.conduct.undecodable_body(&self.shared.limits);
-                        error
-                    }
+            Ok(route) => match ask.body {
+                Ok(body) => {
+                    let timeout =
+                        self.shared.limits.granted(ask.timeout.map(|timeout| timeout - self.waited));
+                    self.last_tag = Some(ask.tag.clone());
+                    let request = Request { method: route.method, body, timeout, metadata: ask.metadata };
+                    return match ask.packed {
+                        None => self.run(route, ask.tag, request),
+                        Some(packed) => self.run_packed(route, ask.tag, request, packed),
+                    };
                 }
-            }
+                Err(error) => {
+                    self.conduct.undecodable_body(&self.shared.limits);
+                    error
+                }
+            },
             Err(Refusal::Missing(name, missing)) => {
                 self.conduct.unknown_method(&self.shared.limits);
                 return self.writer.refuse_missing(&mut self.out, &ask.tag, name, missing);
@@ -462,6 +450,22 @@ impl<P: Protocol> Bank<P> {
             Wanted::Numbered(_) => b"",
         };
         self.refuse(&ask.tag, name, &refused);
+    }
+
+    /// Runs a call whose argument is compressed.
+    #[cold]
+    fn run_packed(&mut self, route: Route, tag: P::Tag, request: Request<'_>, packed: Packed) {
+        match packed.unpack(request.body.bytes, self.shared.limits.frame_len_max) {
+            Ok(whole) => {
+                let whole = Bytes::from(whole);
+                let body = Body { bytes: &whole, shared: Some(&whole), ..request.body };
+                self.run(route, tag, Request { body, ..request });
+            }
+            Err(error) => {
+                self.conduct.undecodable_body(&self.shared.limits);
+                self.refuse_route(&tag, route, &error.not_executed());
+            }
+        }
     }
 
     /// Appends an error reply of a method.
