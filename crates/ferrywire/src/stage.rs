@@ -198,10 +198,14 @@ pub(crate) const PONG: u8 = b'q';
 pub(crate) const REPLY: u8 = b'r';
 pub(crate) const ERROR: u8 = b'e';
 pub(crate) const LEAVE: u8 = b'l';
+pub(crate) const MORE: u8 = b'm';
 
 /// Messages of three bytes each: what it is, the call's id, the argument's or the reply's one byte.
 #[derive(Debug)]
-pub(crate) struct Plain;
+pub(crate) struct Plain {
+    /// How many calls the server runs at once, once it has said [`MORE`].
+    calls_max: Option<usize>,
+}
 
 impl Protocol for Plain {
     const NAME: &'static str = "plain";
@@ -224,7 +228,7 @@ impl ReadRequests for Plain {
     type Word = u8;
 
     fn new(_terms: &Terms<'_>) -> Self {
-        Self
+        Self { calls_max: None }
     }
 
     fn read<'b>(&'b mut self, bytes: &'b [u8]) -> Result<Read<Asked<'b, u8, u8>>> {
@@ -248,7 +252,7 @@ impl WriteReplies for Plain {
     type Word = u8;
 
     fn new(_terms: &Terms<'_>) -> Self {
-        Self
+        Self { calls_max: None }
     }
 
     fn open(&self, out: &mut Vec<u8>, tag: &u8, _method: &[u8], _format: Format) {
@@ -281,7 +285,7 @@ impl WriteRequests for Plain {
     type Word = u8;
 
     fn new(_terms: &Terms<'_>) -> Self {
-        Self
+        Self { calls_max: None }
     }
 
     fn format(&self) -> Format {
@@ -304,10 +308,16 @@ impl WriteRequests for Plain {
     }
 
     fn hear(&mut self, out: &mut Vec<u8>, word: u8) -> Result<bool> {
-        if word == PING {
-            out.extend([PONG, 0, 0]);
+        match word {
+            PING => out.extend([PONG, 0, 0]),
+            MORE => self.calls_max = Some(8),
+            _ => {}
         }
         Ok(false)
+    }
+
+    fn calls_max(&self) -> Option<usize> {
+        self.calls_max
     }
 }
 
@@ -315,7 +325,7 @@ impl ReadReplies for Plain {
     type Word = u8;
 
     fn new(_terms: &Terms<'_>) -> Self {
-        Self
+        Self { calls_max: None }
     }
 
     fn read<'b>(&'b mut self, bytes: &'b [u8]) -> Result<Read<Said<'b, u8>>> {

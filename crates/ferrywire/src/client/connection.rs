@@ -393,12 +393,7 @@ impl<P: Protocol> Connection<P> {
     #[inline]
     fn leads_on(&self, state: &mut Locked<P>, id: u64) -> bool {
         let is_whole = state.inbound.as_ref().is_some_and(|inbound| !inbound.has_part());
-        let is_ending = state.is_leaving || state.is_closing;
-        let leads = state.leader == Some(id)
-            && state.pending.len() == 1
-            && is_whole
-            && state.out.is_empty()
-            && !is_ending;
+        let leads = state.leader == Some(id) && state.pending.len() == 1 && is_whole && state.out.is_empty();
         if !leads {
             state.leader = None;
         }

@@ -198,6 +198,8 @@ impl<R: ReadReplies> Receiving<'_, R> {
                     };
                     if let Some(calls_max) = state.writer.calls_max() {
                         state.calls_max = connection.limits.calls_pending_max.min(calls_max);
+                        // More may be let in than before.
+                        self.callers.extend(connection.call_in(state));
                     }
                     connection.note_compression(state.writer.compression());
                     state.given += (state.out.len() - at) as u64;

@@ -1,5 +1,6 @@
 //! What callers, a connection's task and a server do at the same time, in every order: see [`model`].
 
+use std::collections::VecDeque;
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
@@ -10,15 +11,16 @@ use futures_util::{FutureExt, StreamExt};
 
 use super::connection::Connection;
 use super::link::Link;
+use super::pool::tests::pool;
 use super::speak::{Chosen, Speak};
 use super::{Client, driver};
 use crate::codec::Format;
 use crate::error::{Code, Result};
 use crate::limits::Limits;
 use crate::protocol::tunnel::Tunnel;
-use crate::stage::{CALL, CANCEL, Far, LEAVE, PING, PONG, Plain, REPLY, way, wire};
+use crate::stage::{CALL, CANCEL, Far, LEAVE, MORE, PING, PONG, Plain, REPLY, way, wire};
 use crate::sync::{JoinHandle, block_on, model, spawn, stop_exploring, thread};
-use crate::transport::Stream;
+use crate::transport::{self, Memory, Stream};
 
 /// Speaks [`Plain`], and shows the connection.
 #[derive(Default)]
@@ -96,26 +98,36 @@ async fn begin<F: Future + Unpin>(future: &mut F) -> Poll<F::Output> {
     poll_fn(|cx| Poll::Ready(Pin::new(&mut *future).poll(cx))).await
 }
 
-/// Answers every call with its argument and one more, until the client ends its direction. Returns the arguments,
-/// and how many calls were withdrawn. No more than `calls_max` may wait at once.
-fn answer_all(far: &mut Far, calls_max: usize) -> (Vec<u8>, usize) {
-    let (mut seen, mut waiting, mut withdrawn) = (Vec::new(), Vec::new(), 0);
+/// Answers every call with its argument and one more, once nothing else has come, until the client ends its direction.
+/// No more than `calls_max` may wait at once. Returns the arguments.
+fn answer_all(far: &mut Far, calls_max: usize) -> Vec<u8> {
+    let (mut seen, mut waiting) = (Vec::new(), VecDeque::new());
     block_on(async {
-        while let Some([kind, id, value]) = far.next().await {
-            match kind {
-                CALL => {
-                    waiting.push(id);
-                    seen.push(value);
-                    assert!(waiting.len() <= calls_max, "{} calls at once", waiting.len());
-                    waiting.retain(|other| *other != id);
+        loop {
+            // No message comes in parts here, so that none is lost with the future.
+            let come = begin(&mut Box::pin(far.next())).await;
+            let message = match (come, waiting.front()) {
+                (Poll::Ready(message), _) => message,
+                (Poll::Pending, None) => far.next().await,
+                (Poll::Pending, Some(&(id, value))) => {
+                    waiting.pop_front();
                     far.say([REPLY, id, value + 1]).await;
+                    continue;
                 }
-                CANCEL => withdrawn += 1,
-                _ => panic!("a message of kind {kind}"),
+            };
+            match message {
+                Some([CALL, id, value]) => {
+                    seen.push(value);
+                    waiting.push_back((id, value));
+                    assert!(waiting.len() <= calls_max, "{waiting:?}");
+                }
+                Some([CANCEL, id, _]) => waiting.retain(|(other, _)| *other != id),
+                Some(message) => panic!("{message:?}"),
+                None => break,
             }
         }
     });
-    (seen, withdrawn)
+    seen
 }
 
 fn joined<T>(thread: JoinHandle<T>) -> T {
@@ -326,7 +338,7 @@ fn a_call_that_is_made_while_its_connection_is_closed_is_answered_or_told() {
         let connection = bank.shown.connection().clone();
         let closer = thread(move || connection.close());
 
-        let (seen, _) = answer_all(&mut far, 1);
+        let seen = answer_all(&mut far, 1);
         drop(far);
 
         joined(closer);
@@ -442,6 +454,50 @@ fn callers_that_wait_for_room_are_all_let_in_and_never_too_many() {
     });
 }
 
+/// L9: a place that is promised is nobody else's.
+#[test]
+fn a_promised_place_is_kept_until_it_is_given_up() {
+    model(|| {
+        let limits = Limits { calls_pending_max: 1, ..Limits::default() };
+        let (bank, mut far) = Bank::new(ROOM, limits);
+        let room = block_on(bank.shown.connection().clone().room());
+        let caller = call(&bank.client, 10);
+
+        assert_eq!(bank.shown.connection().state().pending.len(), 0);
+        drop(room);
+        assert_eq!(block_on(far.next()), Some([CALL, 1, 10]));
+        block_on(far.say([REPLY, 1, 11]));
+
+        assert_eq!(joined(caller).expect("it was answered"), 11);
+        bank.is_clear();
+    });
+}
+
+/// L8: callers wait for room, and the server says that it runs more calls than was thought.
+#[test]
+fn callers_that_wait_for_room_are_let_in_when_the_server_runs_more() {
+    model(|| {
+        let (bank, mut far) = Bank::new(ROOM, Limits::default());
+        let (client, connection) = (bank.client.clone(), bank.shown.connection().clone());
+        connection.admit(1);
+        let callers = thread(move || {
+            block_on(async {
+                let mut sent = client.call::<u8, u8>("S.M", &10);
+                assert!(begin(&mut sent).await.is_pending());
+                let waiting: FuturesUnordered<_> =
+                    [(); 2].map(|()| connection.clone().room()).into_iter().collect();
+                assert_eq!(waiting.map(drop).collect::<Vec<_>>().await.len(), 2);
+            });
+        });
+
+        block_on(far.next()).expect("the call arrives");
+        block_on(far.say([MORE, 0, 0]));
+
+        joined(callers);
+        bank.is_clear();
+    });
+}
+
 /// L8, L10: callers wait for room on a connection that its server leaves. The call that is in everybody's way is never
 /// answered.
 #[test]
@@ -510,5 +566,28 @@ fn a_call_that_crosses_the_servers_leave_is_answered_or_has_not_run() {
             }
         }
         bank.is_clear();
+    });
+}
+
+/// L11: a connection is wanted on two threads, and on a third that does not wait. What `Shared` does inside is not
+/// modelled: see the random test of the pool.
+#[test]
+fn callers_on_several_threads_share_one_connection() {
+    model(|| {
+        let (memory, place) = (Memory::new(), "memory://place".parse().expect("an address"));
+        let _listener = block_on(transport::listen(&place, Some(&memory))).expect("the place is free");
+        let (pool, doors) = pool(&memory);
+        let callers = [(); 2].map(|()| {
+            let pool = pool.clone();
+            thread(move || block_on(pool.link()).map(|link| link.is_open()))
+        });
+        let hasty = pool.clone();
+        let hasty = thread(move || drop(block_on(begin(&mut Box::pin(hasty.link())))));
+
+        for caller in callers {
+            assert!(joined(caller).expect("somebody listens"));
+        }
+        joined(hasty);
+        assert_eq!(doors.count(), 1);
     });
 }

@@ -280,3 +280,129 @@ async fn open_tunnel(pool: &Pool, path: &str, stream: &mut Stream) -> Result<Vec
         }
     }
 }
+
+#[cfg(test)]
+pub(super) mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::task::{Context, Poll};
+
+    use super::super::link::{Outgoing, Room, Sent, Settle};
+    use super::*;
+    use crate::protocol::tunnel::Tunnel;
+
+    /// A connection that does nothing but be open or not.
+    #[derive(Default)]
+    pub(in super::super) struct Door {
+        is_shut: AtomicBool,
+    }
+
+    impl Link for Door {
+        fn send(&self, _: &Outgoing<'_>, _: bool, _: &mut Context<'_>) -> Result<Sent> {
+            unreachable!("no call is made")
+        }
+
+        fn poll(&self, _: u64, _: &mut Context<'_>, _: &mut Settle<'_>) -> Poll<()> {
+            unreachable!("no call is made")
+        }
+
+        fn withdraw(&self, _: u64) {}
+
+        fn room(self: Arc<Self>) -> BoxFuture<'static, Room> {
+            unreachable!("no call is made")
+        }
+
+        fn give_up_room(&self) {}
+
+        fn admit(&self, _: usize) {}
+
+        fn is_open(&self) -> bool {
+            !self.is_shut.load(Ordering::SeqCst)
+        }
+
+        fn close(&self) {
+            self.is_shut.store(true, Ordering::SeqCst);
+        }
+    }
+
+    /// Makes doors, of which one at most is open.
+    #[derive(Default)]
+    pub(in super::super) struct Doors(std::sync::Mutex<Vec<Arc<Door>>>);
+
+    impl Doors {
+        pub(in super::super) fn count(&self) -> usize {
+            self.0.lock().expect("nobody panicked").len()
+        }
+    }
+
+    impl Speak for Doors {
+        fn name(&self) -> &'static str {
+            "doors"
+        }
+
+        fn tunnel(&self) -> Option<Tunnel> {
+            None
+        }
+
+        fn format(&self, _: &Chosen) -> Format {
+            Format::Postcard
+        }
+
+        fn start(&self, _: Stream, _: Vec<u8>, _: &Chosen) -> Arc<dyn Link> {
+            let door = Arc::new(Door::default());
+            let mut doors = self.0.lock().expect("nobody panicked");
+            assert!(doors.iter().all(|door| !door.is_open()), "a second connection was made");
+            doors.push(door.clone());
+            door
+        }
+    }
+
+    pub(in super::super) fn pool(memory: &Memory) -> (Arc<Pool>, Arc<Doors>) {
+        let (doors, address) = (Arc::new(Doors::default()), "memory://place".parse().expect("an address"));
+        (Pool::new(address, Some(memory.clone()), doors.clone(), Chosen::default()), doors)
+    }
+
+    /// L11, at random: there is never a second connection, and whoever waits for one gets it or an error, whether
+    /// dials succeed, fail or are given up, and connections are lost.
+    #[tokio::test(start_paused = true)]
+    async fn all_who_wait_share_one_dial_whatever_becomes_of_it() {
+        let place = "memory://place".parse().expect("an address");
+        let (mut dials, mut made, mut failed, mut given_up) = (0, 0, 0, 0);
+        for seed in 0..500 {
+            let mut random = fastrand::Rng::with_seed(seed);
+            let memory = Memory::new();
+            let (pool, doors) = pool(&memory);
+            let mut listener = None;
+            for _ in 0..10 {
+                match random.u8(0..4) {
+                    0 => listener = None,
+                    1 if listener.is_none() => {
+                        listener =
+                            Some(transport::listen(&place, Some(&memory)).await.expect("the place is free"));
+                    }
+                    2 => doors.0.lock().expect("nobody panicked").iter().for_each(|door| door.close()),
+                    _ => {}
+                }
+                let callers: Vec<_> = (0..random.usize(1..5))
+                    .map(|_| {
+                        let (pool, patience) = (pool.clone(), Duration::from_millis(random.u64(0..300)));
+                        let is_patient = random.bool();
+                        tokio::spawn(async move {
+                            let patience = if is_patient { Duration::from_secs(3600) } else { patience };
+                            tokio::time::timeout(patience, pool.link()).await
+                        })
+                    })
+                    .collect();
+                for caller in callers {
+                    match caller.await.expect("no caller panicked") {
+                        Ok(Ok(link)) => made += usize::from(link.is_open()),
+                        Ok(Err(error)) => failed += usize::from(!error.may_have_run()),
+                        Err(_) => given_up += 1,
+                    }
+                }
+            }
+            dials += doors.count();
+        }
+        assert!(made > dials && dials > 500, "{made} {dials}");
+        assert!(made > 1000 && failed > 1000 && given_up > 100, "{made} {failed} {given_up}");
+    }
+}

@@ -10,7 +10,7 @@ pub(crate) use loom::stop_exploring;
 use loom::sync::Condvar;
 pub(crate) use loom::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize};
 pub(crate) use loom::sync::{Mutex, MutexGuard};
-pub(crate) use loom::thread::JoinHandle;
+pub(crate) use loom::thread::{JoinHandle, yield_now};
 /// Stands still, as all clocks of a model: how long a method takes must not depend on the machine.
 pub(crate) use tokio::time::Instant as Stopwatch;
 
