@@ -64,7 +64,8 @@ pub struct Limits {
     /// not read, so that the peer waits and nothing is lost.
     pub calls_per_connection_max: usize,
     /// The most calls that run at once on the whole server; 16,384 unless set. A call beyond is refused
-    /// with [`ResourceExhausted`](crate::Code::ResourceExhausted) and has not run.
+    /// with [`ResourceExhausted`](crate::Code::ResourceExhausted) and has not run. Threads that serve connections look
+    /// before each call, so that all together may be over by one each.
     pub calls_max: usize,
     /// The most bytes that all connections together hold of messages, those of running calls included; 256 MiB
     /// unless set. From 95 in a hundred on, new calls are refused with

@@ -23,6 +23,8 @@ mod connection;
 mod connections;
 mod drive;
 mod guard;
+#[cfg(all(test, ferrywire_loom))]
+mod models;
 mod per_core;
 mod router;
 mod seats;
