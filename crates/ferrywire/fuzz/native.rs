@@ -1,10 +1,11 @@
 //! What must hold of the native protocol's readers and writers for any bytes whatever.
 #![allow(dead_code, missing_docs, unreachable_pub, clippy::unwrap_used)]
 
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use ferrywire::body::{Body, Written};
-use ferrywire::message::{Answered, Ask, Asked, Head, Read, Said, Wanted};
+use ferrywire::message::{Answered, Ask, Asked, Head, Plain, PlainAnswer, Read, Said, Wanted};
 use ferrywire::protocol::native::{Replies, ReplyWriter, RequestWriter, Requests, Tag};
 use ferrywire::protocol::{ReadReplies, ReadRequests, Terms, WriteReplies, WriteRequests};
 use ferrywire::{Limits, Metadata};
@@ -74,8 +75,7 @@ fn written(ask: &Ask<'_, Tag>) -> Option<Vec<u8>> {
     };
     let limits = Limits::default();
     let mut head = Head::of(method);
-    (head.timeout, head.metadata, head.is_one_way) =
-        (ask.timeout, ask.metadata.as_deref(), ask.tag.is_one_way);
+    (head.metadata, head.is_one_way) = (ask.metadata.clone(), ask.tag.is_one_way);
     let mut writer = RequestWriter::new(&Terms { format: Some(body.format), ..Terms::new(&limits) });
     let greeting = greeting();
     let mut replies = Replies::new(&Terms::new(&limits));
@@ -85,7 +85,14 @@ fn written(ask: &Ask<'_, Tag>) -> Option<Vec<u8>> {
     let mut out = Vec::new();
     writer.hear(&mut out, hello).unwrap();
     out.clear();
-    writer.request(&mut out, ask.tag.id, &head, &mut Written::default(), &mut body.bytes.to_vec());
+    head.place = NonZeroU32::new(1);
+    let mut bytes = body.bytes.to_vec();
+    writer.request(&mut out, ask.tag.id, &head, ask.timeout, &mut Written::default(), &mut bytes);
+    let is_plain = ask.timeout.is_none() && ask.metadata.is_none() && !ask.tag.is_one_way;
+    let mut shortly = Vec::new();
+    if is_plain && writer.plain(&mut shortly, ask.tag.id, &head, body.bytes) {
+        assert_eq!(shortly, out);
+    }
     Some(out)
 }
 
@@ -106,28 +113,44 @@ fn is_canonical(bytes: &[u8], said: &str) {
     }
 }
 
+/// The shorter way is tried first where a stream is cut, and never where it is whole: both must say the same.
+fn plain_request(reader: &mut Requests, bytes: &[u8]) -> Option<(String, usize)> {
+    let Plain { tag, number, format, bytes, used } = reader.plain(bytes)?;
+    let body = Ok(Body { format, bytes, types: None, shared: None });
+    let (method, timeout) = (Wanted::Numbered(number), reader.usual_timeout());
+    Some((asked(&Ask { tag, method, body, packed: None, timeout, metadata: None }), used))
+}
+
 fn requests(bytes: &[u8], cuts: &[usize]) -> (Vec<String>, Verdict) {
     let (mut reader, mut said) = (Requests::new(&Terms::new(&Limits::default())), Vec::new());
-    let verdict = in_parts(bytes, cuts, |bytes| match reader.read(bytes) {
-        Ok(Read::Message { message, used }) => {
-            assert!(used > 0, "a message of no bytes");
-            said.push(match message {
-                Asked::Call(ask) => {
-                    let said = asked(&ask);
-                    if let Some(bytes) = written(&ask) {
-                        is_canonical(&bytes, &said);
-                    }
-                    said
-                }
-                Asked::Cancel { target, .. } => format!("cancel {}", target.id),
-                Asked::Withdrawn(tag) => format!("withdrawn {}", tag.id),
-                Asked::Word(word) => format!("{word:?}"),
-            });
-            Ok(used)
+    let verdict = in_parts(bytes, cuts, |bytes| {
+        if !cuts.is_empty()
+            && let Some((plain, used)) = plain_request(&mut reader, bytes)
+        {
+            said.push(plain);
+            return Ok(used);
         }
-        Ok(Read::More { used }) => Ok(used),
-        Ok(Read::End) => Err(Verdict::Ended),
-        Err(_) => Err(Verdict::Failed),
+        match reader.read(bytes) {
+            Ok(Read::Message { message, used }) => {
+                assert!(used > 0, "a message of no bytes");
+                said.push(match message {
+                    Asked::Call(ask) => {
+                        let said = asked(&ask);
+                        if let Some(bytes) = written(&ask) {
+                            is_canonical(&bytes, &said);
+                        }
+                        said
+                    }
+                    Asked::Cancel { target, .. } => format!("cancel {}", target.id),
+                    Asked::Withdrawn(tag) => format!("withdrawn {}", tag.id),
+                    Asked::Word(word) => format!("{word:?}"),
+                });
+                Ok(used)
+            }
+            Ok(Read::More { used }) => Ok(used),
+            Ok(Read::End) => Err(Verdict::Ended),
+            Err(_) => Err(Verdict::Failed),
+        }
     });
     (said, verdict)
 }
@@ -187,27 +210,42 @@ fn is_canonical_reply(bytes: &[u8], said: &str) {
     }
 }
 
+/// As [`plain_request`].
+fn plain_reply(reader: &mut Replies, bytes: &[u8]) -> Option<(String, usize)> {
+    let PlainAnswer { id, format, bytes, used } = reader.plain(bytes)?;
+    let outcome = Ok(Body { format, bytes, types: None, shared: None });
+    Some((answered(&Answered { id, outcome, packed: None, metadata: None }), used))
+}
+
 fn replies(bytes: &[u8], cuts: &[usize]) -> (Vec<String>, Verdict) {
     let (mut reader, mut said) = (Replies::new(&Terms::new(&Limits::default())), Vec::new());
-    let verdict = in_parts(bytes, cuts, |bytes| match reader.read(bytes) {
-        Ok(Read::Message { message, used }) => {
-            assert!(used > 0, "a message of no bytes");
-            said.push(match message {
-                Said::Answer(answer) => {
-                    let said = answered(&answer);
-                    if let Some(bytes) = written_reply(&answer) {
-                        is_canonical_reply(&bytes, &said);
-                    }
-                    said
-                }
-                Said::Leaving { last, error } => format!("leaving {last:?} {}", error.message()),
-                Said::Word(word) => format!("{word:?}"),
-            });
-            Ok(used)
+    let verdict = in_parts(bytes, cuts, |bytes| {
+        if !cuts.is_empty()
+            && let Some((plain, used)) = plain_reply(&mut reader, bytes)
+        {
+            said.push(plain);
+            return Ok(used);
         }
-        Ok(Read::More { used }) => Ok(used),
-        Ok(Read::End) => Err(Verdict::Ended),
-        Err(_) => Err(Verdict::Failed),
+        match reader.read(bytes) {
+            Ok(Read::Message { message, used }) => {
+                assert!(used > 0, "a message of no bytes");
+                said.push(match message {
+                    Said::Answer(answer) => {
+                        let said = answered(&answer);
+                        if let Some(bytes) = written_reply(&answer) {
+                            is_canonical_reply(&bytes, &said);
+                        }
+                        said
+                    }
+                    Said::Leaving { last, error } => format!("leaving {last:?} {}", error.message()),
+                    Said::Word(word) => format!("{word:?}"),
+                });
+                Ok(used)
+            }
+            Ok(Read::More { used }) => Ok(used),
+            Ok(Read::End) => Err(Verdict::Ended),
+            Err(_) => Err(Verdict::Failed),
+        }
     });
     (said, verdict)
 }

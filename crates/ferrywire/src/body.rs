@@ -83,6 +83,12 @@ pub struct Written {
 }
 
 impl Written {
+    /// Whether there is nothing in it.
+    #[inline]
+    pub(crate) fn is_plain(&self) -> bool {
+        self.preamble.is_none() && self.metadata.is_none() && self.splices.is_none() && self.packed.is_none()
+    }
+
     /// It has been seen to. Mostly there is nothing in it, and then nothing is dropped either.
     #[inline]
     pub(crate) fn done(self) {

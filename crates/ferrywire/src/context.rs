@@ -44,7 +44,9 @@ impl Context {
     #[inline]
     pub(crate) fn begin(&mut self, timeout: Duration, metadata: Option<Box<Metadata>>) {
         self.timeout = timeout;
-        self.metadata = metadata;
+        if self.metadata.is_some() || metadata.is_some() {
+            self.metadata = metadata;
+        }
         if self.deadline.get().is_some() {
             self.deadline = OnceLock::new();
         }

@@ -78,6 +78,20 @@ impl Input {
         take: impl FnOnce(&[u8]) -> usize,
     ) -> Poll<io::Result<usize>> {
         let mut scratch = SCRATCH.take().unwrap_or_else(|| vec![0; SCRATCH_LEN].into());
+        if self.tail.is_empty() {
+            let mut room = ReadBuf::new(scratch.get_mut(..len).unwrap_or_default());
+            let read = Pin::new(reader).poll_read(cx, &mut room);
+            let bytes = room.filled();
+            let came = bytes.len();
+            if came > 0 {
+                let used = take(bytes);
+                if used < came {
+                    self.keep(bytes.get(used..).unwrap_or_default());
+                }
+            }
+            SCRATCH.set(Some(scratch));
+            return read.map_ok(|()| came);
+        }
         // A short tail moves in front of what comes; a long one, of a large message, has what comes added.
         let ahead = if self.tail.len() <= SCRATCH_LEN / 4 { self.tail.len() } else { 0 };
         let (front, back) = scratch.split_at_mut(ahead);

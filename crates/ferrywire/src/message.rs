@@ -1,8 +1,10 @@
 //! What the two banks say to each other, whatever the wire: a request, a withdrawal, an answer.
 
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use crate::body::Body;
+use crate::codec::Format;
 use crate::compression::Packed;
 use crate::description::Method;
 use crate::error::{Error, Result};
@@ -93,6 +95,23 @@ pub struct Ask<'b, Tag> {
     pub metadata: Option<Box<Metadata>>,
 }
 
+/// A request as most are: its method by number, its argument, and not a word beside them.
+///
+/// It is an [`Ask`] that is passed on in registers.
+#[derive(Clone, Copy, Debug)]
+pub struct Plain<'b, Tag> {
+    /// What the reply must repeat.
+    pub tag: Tag,
+    /// The method's place among all that the server offers.
+    pub number: u16,
+    /// The codec of the argument.
+    pub format: Format,
+    /// The argument.
+    pub bytes: &'b [u8],
+    /// How many bytes the message took.
+    pub used: usize,
+}
+
 /// What a server says to its callers.
 #[derive(Debug)]
 pub enum Said<'b, Word> {
@@ -122,8 +141,21 @@ pub struct Answered<'b> {
     pub metadata: Option<Box<Metadata>>,
 }
 
+/// A reply as most are: with success, and not a word beside its body.
+#[derive(Clone, Copy, Debug)]
+pub struct PlainAnswer<'b> {
+    /// The id that the request was sent with.
+    pub id: u64,
+    /// The codec of the body.
+    pub format: Format,
+    /// The reply's body.
+    pub bytes: &'b [u8],
+    /// How many bytes the message took.
+    pub used: usize,
+}
+
 /// What a request says besides its body.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Head<'h> {
     /// `Service.Method`.
     pub method: &'h str,
@@ -131,11 +163,9 @@ pub struct Head<'h> {
     pub described: Option<&'static Method>,
     /// The place that the method's name has among all names that the caller has used, for wires that number
     /// them.
-    pub place: Option<u32>,
-    /// How long the caller is going to wait, if not as long as it usually does.
-    pub timeout: Option<Duration>,
+    pub place: Option<NonZeroU32>,
     /// What travels beside the argument.
-    pub metadata: Option<&'h Metadata>,
+    pub metadata: Option<Box<Metadata>>,
     /// Nobody waits for a reply.
     pub is_one_way: bool,
 }

@@ -28,10 +28,10 @@ pub trait CallSlot: Send {
     ///
     /// When ready with success, the reply has been appended to `sink` and nothing else has been done to it;
     /// in every other case `sink` is as it was. The body is only lent: a call that becomes pending keeps a
-    /// copy.
+    /// copy. Metadata may be taken.
     fn start(
         &mut self,
-        request: Request<'_>,
+        request: &mut Request<'_>,
         cx: &mut TaskContext<'_>,
         sink: &mut Sink<'_>,
     ) -> Poll<Result<()>>;

@@ -109,11 +109,11 @@ where
     #[inline]
     fn start(
         &mut self,
-        request: Request<'_>,
+        request: &mut Request<'_>,
         cx: &mut TaskContext<'_>,
         sink: &mut Sink<'_>,
     ) -> Poll<Result<()>> {
-        if let Some(outcome) = self.service.now(&request, sink) {
+        if let Some(outcome) = self.service.now(request, sink) {
             return Poll::Ready(outcome);
         }
         let mut kit = match self.kit.take() {
@@ -129,7 +129,7 @@ where
             }),
         };
         kit.method = request.method;
-        kit.context.begin(request.timeout, request.metadata);
+        kit.context.begin(request.timeout, request.metadata.take());
         kit.format = request.body.format;
         kit.bytes.clear();
         match request.body.shared {

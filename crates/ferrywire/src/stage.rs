@@ -297,6 +297,7 @@ impl WriteRequests for Plain {
         out: &mut Vec<u8>,
         id: u64,
         head: &Head<'_>,
+        _timeout: Option<Duration>,
         _written: &mut Written,
         body: &mut Vec<u8>,
     ) {

@@ -47,6 +47,12 @@ impl Timer {
         }
     }
 
+    /// Whether it is armed, has not gone off, and the runtime knows whom to wake: there is nothing to poll it for.
+    #[inline]
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.is_registered && self.sleep.as_ref().is_some_and(|sleep| !sleep.is_elapsed())
+    }
+
     /// The moment, once the timer has gone off; it is then disarmed.
     ///
     /// Most turns of a task have nothing to do with its timer: those only look at a flag.

@@ -56,26 +56,26 @@ impl<'c, A, R> Call<'c, A, R> {
     ///
     /// [`Limits::call_timeout`]: crate::Limits::call_timeout
     pub fn timeout(mut self, timeout: Duration) -> Self {
-        (self.flight.until, self.flight.is_timed) = (Until::In(timeout), true);
+        self.flight.until = Until::In(timeout.into());
         self
     }
 
     /// Sets the moment at which the call ends, finished or not.
     pub fn deadline(mut self, deadline: std::time::Instant) -> Self {
-        (self.flight.until, self.flight.is_timed) = (Until::At(deadline.into()), true);
+        self.flight.until = Until::At(deadline.into());
         self
     }
 
     /// Adds an entry that travels beside the argument, on wires that carry such; see [`Metadata`] for what
     /// names and values may be.
     pub fn metadata(mut self, name: impl Into<String>, value: impl Into<Vec<u8>>) -> Self {
-        self.flight.metadata.get_or_insert_default().insert(name, value);
+        self.flight.head.metadata.get_or_insert_default().insert(name, value);
         self
     }
 
     /// Says which trace the call belongs to, on wires that carry that.
     pub fn trace(mut self, trace: Trace) -> Self {
-        self.flight.metadata.get_or_insert_default().set_trace(Some(trace));
+        self.flight.head.metadata.get_or_insert_default().set_trace(Some(trace));
         self
     }
 

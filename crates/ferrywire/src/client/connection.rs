@@ -4,7 +4,7 @@
 //! alone sends its own bytes, otherwise callers append and one task sends what all of them have left. No code
 //! of a user runs under the lock.
 
-use std::cell::RefCell;
+use std::cell::Cell;
 use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
@@ -115,7 +115,7 @@ impl Outbound {
 
 thread_local! {
     /// Arguments are encoded here before the lock is taken; replies are decoded from here after it.
-    static SPARE: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+    static SPARE: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
 }
 
 /// A buffer that grew beyond this is not kept for the thread's next call.
@@ -124,20 +124,16 @@ const SPARE_KEPT_MAX: usize = 64 * 1024;
 /// The longest name that any wire carries.
 const METHOD_LEN_MAX: usize = 255;
 
-/// Lends the thread's buffer, empty; or another, to an argument that itself makes a call while it is written.
+/// Lends the thread's buffer, empty; a new one to an argument that itself makes a call while it is written.
 #[inline]
 fn with_spare<R>(run: impl FnOnce(&mut Vec<u8>) -> R) -> R {
-    SPARE.with(|spare| match spare.try_borrow_mut() {
-        Ok(mut spare) => {
-            spare.clear();
-            let ran = run(&mut spare);
-            if spare.capacity() > SPARE_KEPT_MAX {
-                *spare = Vec::new();
-            }
-            ran
-        }
-        Err(_) => run(&mut Vec::new()),
-    })
+    let mut spare = SPARE.take();
+    spare.clear();
+    let ran = run(&mut spare);
+    if spare.capacity() <= SPARE_KEPT_MAX {
+        SPARE.set(spare);
+    }
+    ran
 }
 
 impl<P: Protocol> Connection<P> {
@@ -262,6 +258,7 @@ impl<P: Protocol> Connection<P> {
         written: &mut Written,
         cx: &mut Context<'_>,
     ) -> Result<Sent> {
+        let is_plain = written.is_plain() && outgoing.is_plain();
         let mut guard = self.state();
         let state = &mut *guard;
         if !is_promised && (!state.line.is_empty() || !self.has_room(state)) {
@@ -275,7 +272,7 @@ impl<P: Protocol> Connection<P> {
             return Err(self.error(Code::Unavailable, text, Phase::Queue).not_executed());
         }
         if outgoing.head.metadata.is_some() {
-            state.writer.check(&outgoing.head).map_err(Error::not_executed)?;
+            state.writer.check(outgoing.head).map_err(Error::not_executed)?;
         }
         if is_promised {
             state.line.keep();
@@ -288,13 +285,15 @@ impl<P: Protocol> Connection<P> {
         let start = state.given;
         let at = state.out.len();
         output::lend(&mut state.out);
-        state.writer.request(&mut state.out, id, &outgoing.head, written, body);
+        if !(is_plain && state.writer.plain(&mut state.out, id, outgoing.head, body)) {
+            state.writer.request(&mut state.out, id, outgoing.head, outgoing.timeout, written, body);
+        }
         state.given += (state.out.len() - at) as u64;
         if !outgoing.head.is_one_way {
             let span = Span { start, end: state.given };
             // One that is alone wakes no task that would read the clock for it.
             let until = match outgoing.until {
-                Until::In(_) if is_alone => Until::At(outgoing.until.moment(Instant::now())),
+                until if is_alone => Until::At(until.moment(Instant::now())),
                 until => until,
             };
             state.pending.insert_as(id, cx.waker().clone(), until, span);

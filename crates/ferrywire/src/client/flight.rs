@@ -16,25 +16,21 @@ use crate::body::{Encode, Sink};
 use crate::codec::{Format, Preamble, Shape};
 use crate::error::{Code, Error, Phase, Result};
 use crate::message::Head;
-use crate::metadata::Metadata;
 use crate::transport::BoxFuture;
 
 /// A call, whatever its reply is.
 pub(super) struct Flight<'c, A> {
     pub(super) pool: &'c Arc<Pool>,
     pub(super) head: Head<'c>,
-    pub(super) metadata: Option<Box<Metadata>>,
     pub(super) argument: Argument<A>,
     pub(super) until: Until,
-    /// Whether the time is another than the client's usual one.
-    pub(super) is_timed: bool,
     stage: Stage,
 }
 
 /// What is sent: a value of a known shape, or bytes that were encoded when the call was made.
 pub(crate) enum Argument<A> {
     Typed(A, &'static Shape),
-    Encoded(Encoded),
+    Encoded(Box<Encoded>),
 }
 
 /// An encoded argument, or why there is none.
@@ -85,14 +81,13 @@ enum Stage {
 
 impl<'c, A> Flight<'c, A> {
     pub(super) fn new(pool: &'c Arc<Pool>, head: Head<'c>, argument: Argument<A>) -> Self {
-        let until = Until::In(pool.limits().call_timeout);
-        Self { pool, head, metadata: None, argument, until, is_timed: false, stage: Stage::Fresh }
+        Self { pool, head, argument, until: Until::Usual(pool.usual_timeout()), stage: Stage::Fresh }
     }
 
     /// The way of a call that has to wait for a connection, or for room on it, until its deadline.
     fn wait(&mut self, link: Option<Arc<dyn Link>>) -> Stage {
         let deadline = self.until.moment(Instant::now());
-        (self.until, self.is_timed) = (Until::At(deadline), true);
+        self.until = Until::At(deadline);
         let pool = self.pool.clone();
         let phase = if link.is_some() { Phase::Queue } else { Phase::Connect };
         Stage::Waiting(Box::pin(async move {
@@ -120,17 +115,18 @@ impl<'c, A> Flight<'c, A> {
     /// Whether the call's deadline is still to come, as far as one has been settled.
     fn has_time(&self) -> bool {
         match self.until {
-            Until::In(_) => true,
+            Until::Usual(_) | Until::In(_) => true,
             Until::At(deadline) => Instant::now() < deadline,
         }
     }
 
-    /// How long the server may take, from now on. Without a settled deadline no clock is read.
+    /// How long the server may take from now on, if not as long as usual. Without a settled deadline no clock is read.
     #[inline]
-    fn time_left(&self) -> Duration {
+    fn time_left(&self) -> Option<Duration> {
         match self.until {
-            Until::In(timeout) => timeout,
-            Until::At(deadline) => deadline.saturating_duration_since(Instant::now()),
+            Until::Usual(_) => None,
+            Until::In(timeout) => Some(timeout.into()),
+            Until::At(deadline) => Some(deadline.saturating_duration_since(Instant::now())),
         }
     }
 }
@@ -147,7 +143,7 @@ impl<A: Serialize> Flight<'_, A> {
         if let Stage::Fresh = self.stage {
             if let Some(inherited) = ambient::deadline() {
                 let deadline = self.until.moment(Instant::now()).min(inherited);
-                (self.until, self.is_timed) = (Until::At(deadline), true);
+                self.until = Until::At(deadline);
             }
             if let Some(link) = self.pool.current() {
                 match link.send(&self.outgoing(), false, cx) {
@@ -204,9 +200,8 @@ impl<A: Serialize> Flight<'_, A> {
 
     #[inline]
     fn outgoing(&self) -> Outgoing<'_> {
-        let timeout = if self.is_timed { Some(self.time_left()) } else { None };
-        let head = Head { timeout, metadata: self.metadata.as_deref(), ..self.head };
-        Outgoing { head, argument: &self.argument, until: self.until }
+        let (head, argument) = (&self.head, &self.argument);
+        Outgoing { head, timeout: self.time_left(), argument, until: self.until }
     }
 
     /// What follows when sending did not just make the call wait for its reply: its end, unless it goes on.

@@ -11,7 +11,7 @@ use crate::arrival::Arrival;
 use crate::error::{Code, Error, Phase, Result};
 use crate::input::Input;
 use crate::limits::Limits;
-use crate::message::{Answered, Read, Said};
+use crate::message::{Answered, PlainAnswer, Read, Said};
 use crate::protocol::{Landing, Protocol, ReadReplies, Whose, WriteRequests};
 use crate::window::Window;
 
@@ -154,7 +154,16 @@ impl<R: ReadReplies> Receiving<'_, R> {
         let state = &mut *guard;
         let ended = |code, text: String, phase| Err(connection.error(code, text, phase));
         loop {
-            match self.reader.read(bytes.get(used..).unwrap_or_default()) {
+            let rest = bytes.get(used..).unwrap_or_default();
+            if let Some(PlainAnswer { id, format, bytes, used: taken }) = self.reader.plain(rest) {
+                used += taken;
+                let settled = state.pending.settle_plain(id, format, bytes);
+                if let Err(ended) = self.found(connection, id, settled) {
+                    return (used, Err(ended));
+                }
+                continue;
+            }
+            match self.reader.read(rest) {
                 Ok(Read::Message {
                     message: Said::Answer(Answered { id, outcome, packed, metadata }),
                     used: taken,
@@ -164,18 +173,9 @@ impl<R: ReadReplies> Receiving<'_, R> {
                         Err(error) if !error.is_remote() => Err(error.at_peer(connection.peer.clone())),
                         outcome => outcome,
                     };
-                    match state.pending.settle(id, outcome, packed, metadata) {
-                        Settled::Caller(_) if self.own == Some(id) => *self.is_own_here = true,
-                        Settled::Caller(caller) => self.callers.push(caller),
-                        Settled::Late => {}
-                        Settled::Unknown => {
-                            tracing::debug!(peer = %connection.peer, id, "a reply to no call of ours");
-                            *self.unknown_replies += 1;
-                            if *self.unknown_replies > connection.limits.unknown_replies_max {
-                                let text = "too many replies to no call of ours".to_owned();
-                                return (used, ended(Code::Unavailable, text, Phase::Wait));
-                            }
-                        }
+                    let settled = state.pending.settle(id, outcome, packed, metadata);
+                    if let Err(ended) = self.found(connection, id, settled) {
+                        return (used, Err(ended));
                     }
                 }
                 Ok(Read::More { used: taken }) => {
@@ -233,6 +233,30 @@ impl<R: ReadReplies> Receiving<'_, R> {
                 Err(error) => return (used, Err(state.lose_track(connection, error))),
             }
         }
+    }
+}
+
+impl<R> Receiving<'_, R> {
+    /// A reply has found its caller, or nobody.
+    #[inline]
+    fn found<P: Protocol>(&mut self, connection: &Connection<P>, id: u64, settled: Settled) -> Result<()> {
+        match settled {
+            Settled::Caller(_) if self.own == Some(id) => *self.is_own_here = true,
+            Settled::Caller(caller) => self.callers.push(caller),
+            Settled::Late => {}
+            Settled::Unknown => return self.found_nobody(connection, id),
+        }
+        Ok(())
+    }
+
+    #[cold]
+    fn found_nobody<P: Protocol>(&mut self, connection: &Connection<P>, id: u64) -> Result<()> {
+        tracing::debug!(peer = %connection.peer, id, "a reply to no call of ours");
+        *self.unknown_replies += 1;
+        if *self.unknown_replies <= connection.limits.unknown_replies_max {
+            return Ok(());
+        }
+        Err(connection.error(Code::Unavailable, "too many replies to no call of ours", Phase::Wait))
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use super::pending::Until;
 use crate::body::{Body, Encode};
@@ -65,9 +66,19 @@ impl Drop for Room {
 
 /// A call on its way out.
 pub(crate) struct Outgoing<'o> {
-    pub(crate) head: Head<'o>,
+    pub(crate) head: &'o Head<'o>,
+    /// How long the caller is going to wait, if not as long as it usually does.
+    pub(crate) timeout: Option<Duration>,
     pub(crate) argument: &'o dyn Encode,
     pub(crate) until: Until,
+}
+
+impl Outgoing<'_> {
+    /// Whether it says nothing but its method.
+    #[inline]
+    pub(crate) fn is_plain(&self) -> bool {
+        self.timeout.is_none() && self.head.metadata.is_none() && !self.head.is_one_way
+    }
 }
 
 /// What became of sending.

@@ -117,8 +117,8 @@ impl Client {
         Self { pool: Pool::lent(link, name, Arc::new(Speaks::<Native>::new()), chosen) }
     }
 
-    fn encode<A: Serialize + Deserialize<'static>>(&self, argument: &A) -> Encoded {
-        Encoded::new(self.pool.format(), argument, &Shape::of::<A>())
+    fn encode<A: Serialize + Deserialize<'static>>(&self, argument: &A) -> Box<Encoded> {
+        Box::new(Encoded::new(self.pool.format(), argument, &Shape::of::<A>()))
     }
 }
 

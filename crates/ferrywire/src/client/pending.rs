@@ -30,7 +30,7 @@ pub(crate) struct Pending {
     /// When calls were sent that have a timeout and no deadline: one clock is read for many of them.
     turns: Vec<Turn>,
     /// The shortest timeout of the calls since the latest turn.
-    shortest: Option<Duration>,
+    shortest: Option<Micros>,
 }
 
 /// A moment before which all calls with smaller ids were sent, and after which no call of an earlier turn
@@ -54,20 +54,40 @@ struct Slot {
     bytes: Vec<u8>,
 }
 
-/// When a call ends.
+/// When a call ends. Two words, as every call has one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Until {
+    /// So long after it was sent as its client's calls usually take; no clock has been read.
+    Usual(Micros),
     /// So long after it was sent; no clock has been read.
-    In(Duration),
+    In(Micros),
     /// At this moment.
     At(Instant),
+}
+
+/// A length of time, in microseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Micros(u64);
+
+impl From<Duration> for Micros {
+    /// The next longer one that can be said.
+    fn from(length: Duration) -> Self {
+        let whole = u64::try_from(length.as_micros()).unwrap_or(u64::MAX);
+        Self(whole.saturating_add(u64::from(!length.subsec_nanos().is_multiple_of(1000))))
+    }
+}
+
+impl From<Micros> for Duration {
+    fn from(length: Micros) -> Self {
+        Self::from_micros(length.0)
+    }
 }
 
 impl Until {
     /// The moment, counted from `now` on if none has been settled.
     pub(crate) fn moment(self, now: Instant) -> Instant {
         match self {
-            Self::In(timeout) => timer::later(now, timeout),
+            Self::Usual(timeout) | Self::In(timeout) => timer::later(now, timeout.into()),
             Self::At(moment) => moment,
         }
     }
@@ -124,9 +144,9 @@ const NOBODY: u64 = 0;
 fn deadline_of(turns: &[Turn], slot: &Slot) -> Option<Instant> {
     match slot.until {
         Until::At(moment) => Some(moment),
-        Until::In(timeout) => {
+        Until::Usual(timeout) | Until::In(timeout) => {
             let turn = turns.get(turns.partition_point(|turn| turn.before <= slot.id))?;
-            Some(timer::later(turn.at, timeout))
+            Some(timer::later(turn.at, timeout.into()))
         }
     }
 }
@@ -140,7 +160,7 @@ const SLOTS_KEPT: usize = 16;
 
 impl Slot {
     fn free() -> Self {
-        let until = Until::In(Duration::ZERO);
+        let until = Until::In(Micros(0));
         Self { id: NOBODY, state: State::Free, until, span: Span::default(), bytes: Vec::new() }
     }
 }
@@ -202,14 +222,14 @@ impl Pending {
         id
     }
 
-    /// Adds a call under [`next_id`](Self::next_id), which has just been asked for. When one that ends
-    /// [`Until::In`] some time was sent is noted by the next [`turn`](Self::turn).
+    /// Adds a call under [`next_id`](Self::next_id), which has just been asked for. When one whose moment is not
+    /// settled was sent is noted by the next [`turn`](Self::turn).
     #[inline]
     pub(crate) fn insert_as(&mut self, id: u64, waker: Waker, until: Until, span: Span) {
         let index = self.index(id);
         self.next += 1;
         self.used += 1;
-        if let Until::In(timeout) = until
+        if let Until::Usual(timeout) | Until::In(timeout) = until
             && self.shortest.is_none_or(|shortest| timeout < shortest)
         {
             self.shortest = Some(timeout);
@@ -242,7 +262,7 @@ impl Pending {
             }
             self.turns.push(Turn { before: self.next, at: now });
         }
-        Some(timer::later(now, shortest))
+        Some(timer::later(now, shortest.into()))
     }
 
     /// Makes the timeouts of waiting calls deadlines, so that the turns can be forgotten.
@@ -281,8 +301,30 @@ impl Pending {
         self.used == 0
     }
 
-    /// Gives a waiting call its reply. Returns its caller, to be woken without the lock.
+    /// As [`settle`](Self::settle), for a reply that is nothing but a body that was lent.
     #[inline]
+    pub(crate) fn settle_plain(&mut self, id: u64, format: Format, bytes: &[u8]) -> Settled {
+        let next = self.next;
+        let Some(slot) = self.slot(id) else {
+            return Self::nobody(id, next);
+        };
+        if !matches!(slot.state, State::Waiting(_)) {
+            return Settled::Late;
+        }
+        slot.bytes.clear();
+        slot.bytes.extend_from_slice(bytes);
+        let arrived = Arrived { format, types: None, metadata: None, packed: None, shared: None };
+        match std::mem::replace(&mut slot.state, State::Done(Ok(arrived))) {
+            State::Waiting(caller) => Settled::Caller(caller),
+            State::Free | State::Done(_) => Settled::Late,
+        }
+    }
+
+    fn nobody(id: u64, next: u64) -> Settled {
+        if id < next && id != NOBODY { Settled::Late } else { Settled::Unknown }
+    }
+
+    /// Gives a waiting call its reply. Returns its caller, to be woken without the lock.
     pub(crate) fn settle(
         &mut self,
         id: u64,
@@ -292,7 +334,7 @@ impl Pending {
     ) -> Settled {
         let next = self.next;
         let Some(slot) = self.slot(id) else {
-            return if id < next && id != NOBODY { Settled::Late } else { Settled::Unknown };
+            return Self::nobody(id, next);
         };
         if !matches!(slot.state, State::Waiting(_)) {
             return Settled::Late;
@@ -477,7 +519,7 @@ mod tests {
         let timeout = Duration::from_secs(3);
         let mut begun = Vec::new();
         for round in 0..300 {
-            let id = pending.insert(Waker::noop().clone(), Until::In(timeout), Span::default());
+            let id = pending.insert(Waker::noop().clone(), Until::In(timeout.into()), Span::default());
             assert!(pending.has_new());
             tokio::time::advance(Duration::from_millis(round % 12)).await;
             let now = Instant::now();

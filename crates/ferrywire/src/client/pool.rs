@@ -13,6 +13,7 @@ use tokio::time::Instant;
 
 use super::link::Link;
 use super::names::Names;
+use super::pending::Micros;
 use super::speak::{Chosen, Speak};
 use crate::codec::Format;
 use crate::error::{Code, Error, Phase, Result};
@@ -26,6 +27,8 @@ pub(crate) struct Pool {
     target: Target,
     speak: Arc<dyn Speak>,
     chosen: Chosen,
+    /// [`Limits::call_timeout`], as calls have it.
+    usual_timeout: Micros,
     pub(crate) names: Names,
     state: Mutex<State>,
 }
@@ -100,15 +103,13 @@ impl Pool {
         speak: Arc<dyn Speak>,
         chosen: Chosen,
     ) -> Arc<Self> {
-        let target = Target::Address { address, memory };
-        Arc::new(Self { target, speak, chosen, names: Names::default(), state: Mutex::default() })
+        Self::at(Target::Address { address, memory }, None, speak, chosen)
     }
 
     /// Calls over a stream that exists already.
     pub(crate) fn over(stream: Stream, speak: Arc<dyn Speak>, chosen: Chosen) -> Arc<Self> {
         let link = speak.start(stream, Vec::new(), &chosen);
-        let state = Mutex::new(State { link: Some(link), ..State::default() });
-        Arc::new(Self { target: Target::Stream, speak, chosen, names: Names::default(), state })
+        Self::at(Target::Stream, Some(link), speak, chosen)
     }
 
     /// Calls over a connection that is made and kept by others.
@@ -118,19 +119,29 @@ impl Pool {
         speak: Arc<dyn Speak>,
         chosen: Chosen,
     ) -> Arc<Self> {
-        let state = Mutex::new(State { link: Some(link), ..State::default() });
-        Arc::new(Self { target: Target::Lent(name), speak, chosen, names: Names::default(), state })
+        Self::at(Target::Lent(name), Some(link), speak, chosen)
     }
 
     /// Calls that cannot be made.
     pub(crate) fn nowhere(error: Error, speak: Arc<dyn Speak>, chosen: Chosen) -> Arc<Self> {
-        let (target, state) = (Target::Nowhere(error), Mutex::default());
-        Arc::new(Self { target, speak, chosen, names: Names::default(), state })
+        Self::at(Target::Nowhere(error), None, speak, chosen)
+    }
+
+    fn at(target: Target, link: Option<Arc<dyn Link>>, speak: Arc<dyn Speak>, chosen: Chosen) -> Arc<Self> {
+        let usual_timeout = chosen.limits.call_timeout.into();
+        let state = Mutex::new(State { link, ..State::default() });
+        Arc::new(Self { target, speak, chosen, usual_timeout, names: Names::default(), state })
     }
 
     /// The format that arguments are written in.
     pub(crate) fn format(&self) -> Format {
         self.speak.format(&self.chosen)
+    }
+
+    /// How long a call takes at most that says nothing else.
+    #[inline]
+    pub(crate) fn usual_timeout(&self) -> Micros {
+        self.usual_timeout
     }
 
     pub(crate) fn limits(&self) -> &Limits {

@@ -1,5 +1,6 @@
 //! What generated clients are made of: a client, and the names of one service's methods.
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use super::call::Call;
@@ -24,7 +25,7 @@ struct Methods {
     /// The names, where the service is called otherwise than in its description.
     renamed: Option<Box<[String]>>,
     /// The places that the names have at the client.
-    places: Box<[Option<u32>]>,
+    places: Box<[Option<NonZeroU32>]>,
 }
 
 impl Stub {

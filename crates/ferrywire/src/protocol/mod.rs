@@ -6,6 +6,8 @@
 // What foreign bytes reach never panics.
 #![deny(clippy::indexing_slicing, clippy::unwrap_used, clippy::panic)]
 
+use std::time::Duration;
+
 use bytes::Bytes;
 
 use crate::body::Written;
@@ -13,7 +15,7 @@ use crate::codec::Format;
 use crate::description::Description;
 use crate::error::{Error, Result};
 use crate::limits::Limits;
-use crate::message::{Asked, Head, Missing, Read, Said};
+use crate::message::{Asked, Head, Missing, Plain, PlainAnswer, Read, Said};
 
 pub mod native;
 pub mod netrpc;
@@ -160,6 +162,17 @@ pub trait ReadRequests: Send + 'static {
     /// If the stream cannot be followed any further. A body that is damaged alone is inside the message.
     fn read<'b>(&'b mut self, bytes: &'b [u8]) -> Result<Read<Asked<'b, Self::Tag, Self::Word>>>;
 
+    /// The first message of `bytes`, if it is a request as most are. What is not, is [`read`](Self::read).
+    #[inline]
+    fn plain<'b>(&mut self, _bytes: &'b [u8]) -> Option<Plain<'b, Self::Tag>> {
+        None
+    }
+
+    /// How long callers wait that do not say so with a request; may change with every [`Word`](Self::Word).
+    fn usual_timeout(&self) -> Option<Duration> {
+        None
+    }
+
     /// Where the bytes belong that come next, if they are those of a large body. They may be put there, and are
     /// then not shown to [`read`](Self::read), which must still be called.
     #[inline]
@@ -268,13 +281,21 @@ pub trait WriteRequests: Send + 'static {
     /// Appends what the client says first, on wires where it says something before its first call.
     fn greet(&mut self, _out: &mut Vec<u8>, _terms: &Terms<'_>) {}
 
-    /// Appends a whole request, or the beginning of one that is sent in pieces. `written` goes along with the
-    /// body, which may be taken.
+    /// Appends a request as most are, that says nothing but its method and has nothing beside its body, if it can be
+    /// said shortly; says whether it was. What was not, is a [`request`](Self::request).
+    #[inline]
+    fn plain(&mut self, _out: &mut Vec<u8>, _id: u64, _head: &Head<'_>, _body: &[u8]) -> bool {
+        false
+    }
+
+    /// Appends a whole request, or the beginning of one that is sent in pieces. The caller is going to wait for
+    /// `timeout`, or as long as it usually does. `written` goes along with the body, which may be taken.
     fn request(
         &mut self,
         out: &mut Vec<u8>,
         id: u64,
         head: &Head<'_>,
+        timeout: Option<Duration>,
         written: &mut Written,
         body: &mut Vec<u8>,
     );
@@ -353,6 +374,12 @@ pub trait ReadReplies: Send + 'static {
     ///
     /// If the stream cannot be followed any further.
     fn read<'b>(&'b mut self, bytes: &'b [u8]) -> Result<Read<Said<'b, Self::Word>>>;
+
+    /// The first message of `bytes`, if it is a reply as most are. What is not, is [`read`](Self::read).
+    #[inline]
+    fn plain<'b>(&mut self, _bytes: &'b [u8]) -> Option<PlainAnswer<'b>> {
+        None
+    }
 
     /// See [`ReadRequests::landing`].
     #[inline]

@@ -120,6 +120,9 @@ impl Bell {
 
     /// Says how many bytes of replies wait; spawned calls go on if there are fewer than `most`.
     pub(crate) fn note_waiting(&self, waiting: usize, most: usize) {
+        if self.waiting.load(Ordering::Acquire) == waiting {
+            return;
+        }
         let before = self.waiting.swap(waiting, Ordering::AcqRel);
         if before >= most && waiting < most {
             let held_back = std::mem::take(&mut self.rung().held_back);

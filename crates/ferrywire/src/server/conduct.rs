@@ -29,9 +29,10 @@ impl Conduct {
         self.completed += 1;
     }
 
-    /// An argument was one that its method takes.
+    /// A call has ended with success, so that its argument was one that its method takes.
     #[inline]
-    pub(crate) fn decodable_body(&mut self) {
+    pub(crate) fn answered(&mut self) {
+        self.completed += 1;
         self.undecodable_bodies = 0;
     }
 

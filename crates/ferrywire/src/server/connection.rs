@@ -13,15 +13,16 @@ use tokio::time::Instant;
 
 use super::bell::Bell;
 use super::conduct::Conduct;
-use super::router::{Route, Router, Run};
+use super::router::{Route, Router, Run, Tally};
 use super::seats::{Pending, Seats};
 use super::spawned::{Finished, Outcome};
 use crate::body::{Body, SPLICE_LEN_MIN, Sink, Splice, Written};
+use crate::codec::Format;
 use crate::compression::{Compression, Packed};
 use crate::description::{Method, SCHEMA_LINE};
 use crate::error::{Code, Error, Phase, Result};
 use crate::limits::{Hits, Limits};
-use crate::message::{Ask, Asked, Missing, Read, Wanted};
+use crate::message::{Ask, Asked, Missing, Plain, Read, Wanted};
 use crate::peer::Peer;
 use crate::protocol::{Landing, Partial, Protocol, ReadRequests, Terms, Whose, WriteReplies};
 use crate::service::Request;
@@ -41,6 +42,8 @@ pub(crate) struct Shared {
     pub(crate) running: AtomicUsize,
     /// Bytes that connections hold: what has come and is not done with, what is to be sent.
     pub(crate) held: AtomicUsize,
+    /// Beyond so many of them no call is begun.
+    pub(crate) held_soft_max: usize,
     /// Connections that are being served.
     pub(crate) serving: AtomicUsize,
     pub(crate) hits: Hits,
@@ -50,8 +53,21 @@ impl Shared {
     /// For a server of these services.
     pub(crate) fn new(router: Router, limits: Limits) -> Self {
         let (running, held, serving) = (AtomicUsize::new(0), AtomicUsize::new(0), AtomicUsize::new(0));
-        let (checksum, compression) = (false, None);
-        Self { router, limits, checksum, compression, running, held, serving, hits: Hits::default() }
+        let (checksum, compression, hits) = (false, None, Hits::default());
+        let held_soft_max = limits.bytes_in_flight_max / 100 * 95;
+        Self { router, limits, checksum, compression, running, held, held_soft_max, serving, hits }
+    }
+
+    /// Whether as many calls run as may.
+    #[inline]
+    fn is_full(&self) -> bool {
+        self.running.load(Ordering::Relaxed) >= self.limits.calls_max
+    }
+
+    /// Whether all connections together hold nearly as many bytes as they may.
+    #[inline]
+    fn is_over_budget(&self) -> bool {
+        self.held.load(Ordering::Relaxed) > self.held_soft_max
     }
 
     /// What holds on each connection.
@@ -112,6 +128,9 @@ struct Bank<P: Protocol> {
     last: Option<Route>,
     /// The latest call that was taken.
     last_tag: Option<P::Tag>,
+    tally: Tally,
+    /// How long callers wait that do not say so with a request: what they said once, and what is granted.
+    usual_timeout: (Option<Duration>, Duration),
     conduct: Conduct,
     out: Vec<u8>,
     /// Bytes that were taken out of `out` and are not sent.
@@ -127,6 +146,7 @@ impl<P: Protocol> Connection<P> {
         let mut out = Vec::new();
         writer.greet(&mut out, &terms, &mut shared.router.offers());
         let seats = Seats::new(shared.clone(), bell.clone(), peer.clone());
+        let usual_timeout = (None, shared.limits.granted(None));
         let bank = Bank {
             writer,
             shared,
@@ -137,6 +157,8 @@ impl<P: Protocol> Connection<P> {
             finished: Vec::new(),
             last: None,
             last_tag: None,
+            tally: Tally::default(),
+            usual_timeout,
             conduct: Conduct::default(),
             out,
             unsent: 0,
@@ -156,15 +178,28 @@ impl<P: Protocol> Connection<P> {
 
     /// Takes whole messages from the front of `bytes`, and starts what they ask for.
     pub(crate) fn receive(&mut self, bytes: &[u8]) -> Received {
+        let received = self.receive_share(bytes);
+        self.bank.shared.router.tell(&mut self.bank.tally);
+        received
+    }
+
+    fn receive_share(&mut self, bytes: &[u8]) -> Received {
         let mut used = 0;
         for _ in 0..SHARE {
-            if self.ended && !self.listens_on() {
-                return Received { used, stop: Stop::Ended };
-            }
-            if !self.ended && !self.bank.has_room() {
+            let rest = bytes.get(used..).unwrap_or_default();
+            if self.ended {
+                if !self.listens_on() {
+                    return Received { used, stop: Stop::Ended };
+                }
+            } else if !self.bank.has_room() {
                 return Received { used, stop: Stop::Busy };
+            } else if let Some(plain) = self.reader.plain(rest) {
+                used += plain.used;
+                self.bank.call_plain(plain);
+                self.check_conduct();
+                continue;
             }
-            match self.reader.read(bytes.get(used..).unwrap_or_default()) {
+            match self.reader.read(rest) {
                 Ok(Read::Message { message, used: taken }) => {
                     used += taken;
                     match message {
@@ -177,6 +212,7 @@ impl<P: Protocol> Connection<P> {
                             if let Err(error) = self.bank.hear(word) {
                                 self.fail(&error);
                             }
+                            self.bank.note_usual_timeout(self.reader.usual_timeout());
                         }
                     }
                     self.check_conduct();
@@ -387,11 +423,6 @@ impl<P: Protocol> Bank<P> {
         unsent.bodies >= BODIES_MAX && unsent.can_go_on && unsent.len >= self.shared.limits.outbound_len_max
     }
 
-    /// Whether all connections together hold nearly as many bytes as they may.
-    fn is_over_budget(&self) -> bool {
-        self.shared.held.load(Ordering::Relaxed) > self.shared.limits.bytes_in_flight_max / 100 * 95
-    }
-
     /// How many bytes of replies wait to be sent, those of spawned calls included.
     #[inline]
     fn waiting(&self) -> usize {
@@ -412,7 +443,35 @@ impl<P: Protocol> Bank<P> {
         !(self.woken.is_empty() && self.finished.is_empty()) && self.has_room_out()
     }
 
+    /// Callers usually wait so long.
+    fn note_usual_timeout(&mut self, timeout: Option<Duration>) {
+        self.usual_timeout = (timeout, self.shared.limits.granted(timeout));
+    }
+
+    /// Runs a request as most are, without looking at what it does not say.
     #[inline]
+    fn call_plain(&mut self, plain: Plain<'_, P::Tag>) {
+        let Plain { tag, number, format, bytes, .. } = plain;
+        let shared = &*self.shared;
+        match shared.router.at(number) {
+            Some(route) if self.waited.is_zero() && !shared.is_full() && !shared.is_over_budget() => {
+                self.last_tag = Some(tag.clone());
+                let body = Body { format, bytes, types: None, shared: None };
+                let (method, timeout) = (route.method as usize, self.usual_timeout.1);
+                self.run_here(route, tag, Request { method, body, timeout, metadata: None });
+            }
+            _ => self.call_carefully(tag, number, format, bytes),
+        }
+    }
+
+    /// As [`call`](Self::call), for a plain request for which something is in the way.
+    #[cold]
+    fn call_carefully(&mut self, tag: P::Tag, number: u16, format: Format, bytes: &[u8]) {
+        let (method, timeout) = (Wanted::Numbered(number), self.usual_timeout.0);
+        let body = Ok(Body { format, bytes, types: None, shared: None });
+        self.call(Ask { tag, method, body, packed: None, timeout, metadata: None });
+    }
+
     fn call(&mut self, ask: Ask<'_, P::Tag>) {
         let refused = match self.admit(&ask) {
             Ok(_) if !self.waited.is_zero() && ask.timeout.is_some_and(|timeout| timeout <= self.waited) => {
@@ -425,7 +484,8 @@ impl<P: Protocol> Bank<P> {
                     let timeout =
                         self.shared.limits.granted(ask.timeout.map(|timeout| timeout - self.waited));
                     self.last_tag = Some(ask.tag.clone());
-                    let request = Request { method: route.method, body, timeout, metadata: ask.metadata };
+                    let method = route.method as usize;
+                    let request = Request { method, body, timeout, metadata: ask.metadata };
                     return match ask.packed {
                         None => self.run(route, ask.tag, request),
                         Some(packed) => self.run_packed(route, ask.tag, request, packed),
@@ -507,13 +567,13 @@ impl<P: Protocol> Bank<P> {
             return refused(Code::InvalidArgument, text);
         }
         let shared = &*self.shared;
-        let limits = &shared.limits;
-        if shared.running.load(Ordering::Relaxed) >= limits.calls_max {
+        if shared.is_full() {
             shared.hits.note("calls_max");
-            let text = format!("{} calls are running, the most that this server runs", limits.calls_max);
+            let most = shared.limits.calls_max;
+            let text = format!("{most} calls are running, the most that this server runs");
             return refused(Code::ResourceExhausted, text);
         }
-        if self.is_over_budget() {
+        if shared.is_over_budget() {
             shared.hits.note("bytes_in_flight_max");
             let text = "the server holds as many bytes of messages as it may";
             return refused(Code::ResourceExhausted, text.to_owned());
@@ -550,59 +610,72 @@ impl<P: Protocol> Bank<P> {
         Ok(route)
     }
 
-    #[inline]
     fn run(&mut self, route: Route, tag: P::Tag, request: Request<'_>) {
-        let Some(taken) = self.seats.take(route) else {
-            return;
-        };
+        self.run_here(route, tag, request);
+    }
+
+    /// Inlined where a plain request is run, so that what that does not say is nowhere looked at.
+    #[inline(always)]
+    fn run_here(&mut self, route: Route, tag: P::Tag, mut request: Request<'_>) {
         let (format, timeout) = (request.body.format, request.timeout);
         let beside = request.metadata.as_ref().map_or(0, |metadata| metadata.held());
         let held = request.body.bytes.len() + beside;
         // Only a call that goes on has to know when it ends: for the others no clock is read.
         let pending = |tag| Pending { tag, deadline: timer::after(timeout), format, held };
-        let watched = match self.shared.router.count(route) {
+        let watched = match self.shared.router.count(&mut self.tally, route) {
             Run::Inline => None,
             Run::Watched => Some(Stopwatch::now()),
-            Run::Spawned => return self.seats.spawn(&taken, request, pending(tag), P::SPLICES),
+            Run::Spawned => return self.seats.spawn(route, request, pending(tag), P::SPLICES),
         };
         let at = self.out.len();
         self.writer.open(&mut self.out, &tag, self.shared.router.full_name(route), format);
         let body_at = self.out.len();
         let mut sink = Sink::new(format, &mut self.out);
         sink.may_splice = P::SPLICES;
-        let polled = self.seats.start(&taken, request, &mut sink);
+        let polled = self.seats.start(route, &mut request, &mut sink);
         if let Some(began) = watched {
             let bytes = held + sink.out.len() - body_at;
             self.shared.router.note_time(route, began.elapsed(), bytes);
         }
+        let written = sink.written;
         match polled {
-            Poll::Ready(outcome) => {
-                let written = sink.written;
-                self.seats.free(taken);
+            Some(Poll::Ready(Ok(()))) if written.is_plain() && self.is_short(body_at) => {
+                self.conduct.answered();
+                self.writer.close(&mut self.out, at, body_at, &tag, Written::default());
+                written.done();
+            }
+            Some(Poll::Ready(outcome)) => {
                 self.answer(Reply { at, body_at, tag, route, outcome, written });
             }
-            Poll::Pending => {
+            Some(Poll::Pending) => {
                 self.out.truncate(at);
-                self.seats.keep(&taken, pending(tag));
+                self.seats.keep(route, pending(tag));
             }
+            // No method of ours has a place that does not exist.
+            None => self.out.truncate(at),
         }
     }
 
-    /// Completes a reply whose body has been written, or turns it into an error reply.
+    /// Whether a reply's body that nothing is left out of may be as long as it is.
     #[inline]
+    fn is_short(&self, body_at: usize) -> bool {
+        self.out.len().saturating_sub(body_at) <= self.shared.limits.frame_len_max
+    }
+
+    /// Completes a reply whose body has been written, or turns it into an error reply.
     fn answer(&mut self, reply: Reply<P::Tag>) {
         let Reply { at, body_at, tag, route, outcome, written } = reply;
-        self.conduct.completed();
         let outcome = match outcome {
             Ok(()) => self.fits(body_at, &written),
             Err(error) => Err(error),
         };
         match outcome {
             Ok(()) => {
-                self.conduct.decodable_body();
+                self.conduct.answered();
                 self.writer.close(&mut self.out, at, body_at, &tag, written);
             }
             Err(error) => {
+                self.conduct.completed();
                 self.out.truncate(at);
                 // One with a peer is about a reply that the method itself has got, and not the caller's doing.
                 if error.phase() == Some(Phase::Decode) && error.peer().is_none() {
@@ -614,11 +687,8 @@ impl<P: Protocol> Bank<P> {
     }
 
     fn fits(&self, body_at: usize, written: &Written) -> Result<()> {
-        let (flat, limit) = (self.out.len().saturating_sub(body_at), self.shared.limits.frame_len_max);
-        if flat <= limit && written.splices.is_none() {
-            return Ok(());
-        }
-        let len = flat + written.spliced_len();
+        let limit = self.shared.limits.frame_len_max;
+        let len = self.out.len().saturating_sub(body_at) + written.spliced_len();
         if len <= limit {
             return Ok(());
         }

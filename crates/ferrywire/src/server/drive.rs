@@ -337,7 +337,16 @@ impl<P: Protocol> Driver<P> {
     }
 
     /// Sees to everything that depends on time; names the limit if the connection has to end by one.
+    #[inline]
     fn poll_watch(&mut self, cx: &mut Context<'_>) -> Option<&'static str> {
+        // Mostly nothing is waited for but the next look at whether anything happens.
+        if self.watch.is_calm() && self.connection.next_deadline().is_none() && self.timer.is_quiet() {
+            return None;
+        }
+        self.poll_moments(cx)
+    }
+
+    fn poll_moments(&mut self, cx: &mut Context<'_>) -> Option<&'static str> {
         loop {
             let watch = &mut self.watch;
             let deadline = self.connection.next_deadline();
@@ -430,6 +439,16 @@ impl Quiet {
 }
 
 impl Watch {
+    /// Whether no moment is kept in mind.
+    #[inline]
+    fn is_calm(&self) -> bool {
+        !(self.arrival.is_under_way()
+            || self.stalled.is_some()
+            || self.piled_up.is_some()
+            || self.is_deaf
+            || self.is_holding_back)
+    }
+
     /// Keeps in mind when a message began to arrive and how much of it has.
     fn note_arrival(&mut self, received: Received, left: usize) {
         match received.stop {

@@ -73,7 +73,12 @@ struct Slot {
 }
 
 impl CallSlot for Slot {
-    fn start(&mut self, request: Request<'_>, cx: &mut Context<'_>, sink: &mut Sink<'_>) -> Poll<Result<()>> {
+    fn start(
+        &mut self,
+        request: &mut Request<'_>,
+        cx: &mut Context<'_>,
+        sink: &mut Sink<'_>,
+    ) -> Poll<Result<()>> {
         self.value = request.body.bytes.first().copied();
         self.poll(cx, sink)
     }

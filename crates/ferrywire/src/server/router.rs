@@ -64,11 +64,23 @@ const SUSPECT: u32 = u32::MAX;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Route {
     /// The service's place in the router.
-    pub(crate) service: usize,
+    pub(crate) service: u32,
     /// The method's place in the service's description.
-    pub(crate) method: usize,
+    pub(crate) method: u32,
     /// The method's place among all methods of the server.
-    index: usize,
+    index: u32,
+}
+
+/// How often one connection has called a method in a row. Others learn of it now and then: to tell them each time
+/// would cost as much as a tenth of a call.
+#[derive(Debug, Default)]
+pub(crate) struct Tally {
+    /// The method's place and one; zero if none has been called.
+    place: u32,
+    /// All of its calls, as far as this connection knows.
+    calls: u64,
+    /// Those that others have not been told of.
+    untold: u64,
 }
 
 impl Router {
@@ -85,7 +97,8 @@ impl Router {
 
     /// What a method is described as.
     pub(crate) fn described(&self, route: Route) -> Option<&Method> {
-        self.services.get(route.service)?.service.description().methods.get(route.method)
+        let service = &self.services.get(route.service as usize)?.service;
+        service.description().methods.get(route.method as usize)
     }
 
     /// Adds a service under its own name or another.
@@ -101,11 +114,11 @@ impl Router {
                 format!("a service named {name} is registered already: register one of them by another name"),
             ));
         }
-        let place = self.services.len();
+        let place = self.services.len() as u32;
         for (method, described) in description.methods.iter().enumerate() {
             learn(described);
             let full_name: Box<[u8]> = format!("{name}.{}", described.name).into_bytes().into();
-            let route = Route { service: place, method, index: self.methods.len() };
+            let route = Route { service: place, method: method as u32, index: self.methods.len() as u32 };
             self.names.insert(full_name.clone(), route);
             let (calls, spawns) = (AtomicU64::new(0), AtomicU32::new(0));
             self.methods.push(Counted { full_name, route, calls, spawns });
@@ -139,30 +152,53 @@ impl Router {
     /// `Service.Method` of a route.
     #[inline]
     pub(crate) fn full_name(&self, route: Route) -> &[u8] {
-        self.methods.get(route.index).map(|method| &*method.full_name).unwrap_or_default()
+        self.methods.get(route.index as usize).map(|method| &*method.full_name).unwrap_or_default()
     }
 
     /// Counts a call that is started, and says how to run it.
     ///
     /// The first calls of a method are watched, and then one in 64: reading a clock for each would be felt.
     #[inline]
-    pub(crate) fn count(&self, route: Route) -> Run {
-        let Some(method) = self.methods.get(route.index) else {
+    pub(crate) fn count(&self, tally: &mut Tally, route: Route) -> Run {
+        let Some(method) = self.methods.get(route.index as usize) else {
             return Run::Inline;
         };
-        let calls = method.calls.fetch_add(1, Ordering::Relaxed);
+        if tally.place != route.index + 1 {
+            self.begin_tally(tally, method);
+        }
+        let calls = tally.calls;
+        tally.calls += 1;
+        tally.untold += 1;
         match method.spawns.load(Ordering::Relaxed) {
-            0 if calls < 8 || calls % 64 == 0 => Run::Watched,
-            0 => Run::Inline,
-            SUSPECT => Run::Watched,
+            0 if calls >= 8 && !calls.is_multiple_of(64) => Run::Inline,
+            0 | SUSPECT => Run::Watched,
             _ => Run::Spawned,
+        }
+    }
+
+    /// Counts calls of another method than before.
+    #[cold]
+    fn begin_tally(&self, tally: &mut Tally, method: &Counted) {
+        self.tell(tally);
+        tally.place = method.route.index + 1;
+        tally.calls = method.calls.load(Ordering::Relaxed);
+    }
+
+    /// Adds a connection's calls to those of all.
+    #[inline]
+    pub(crate) fn tell(&self, tally: &mut Tally) {
+        if tally.untold > 0
+            && let Some(method) = self.methods.get(tally.place.wrapping_sub(1) as usize)
+        {
+            method.calls.fetch_add(tally.untold, Ordering::Relaxed);
+            tally.untold = 0;
         }
     }
 
     /// A call has run for so long at a stretch, in which it read or wrote so many bytes.
     #[inline]
     pub(crate) fn note_time(&self, route: Route, stretch: Duration, bytes: usize) {
-        let Some(method) = self.methods.get(route.index) else {
+        let Some(method) = self.methods.get(route.index as usize) else {
             return;
         };
         // Bytes take their time wherever they are handled: a microsecond for a KiB is granted.
@@ -181,7 +217,7 @@ impl Router {
 
     /// The service of a route.
     pub(crate) fn service(&self, route: Route) -> Option<&Arc<dyn Service>> {
-        self.services.get(route.service).map(|registered| &registered.service)
+        self.services.get(route.service as usize).map(|registered| &registered.service)
     }
 
     /// How many services there are.

@@ -63,10 +63,6 @@ pub(crate) struct Pending<Tag> {
     pub(crate) held: usize,
 }
 
-/// A taken seat, which is either freed or becomes pending.
-#[derive(Debug)]
-pub(crate) struct Taken(usize);
-
 impl<Tag: PartialEq> Seats<Tag> {
     pub(crate) fn new(shared: Arc<Shared>, bell: Arc<Bell>, peer: Arc<Peer>) -> Self {
         let free = (0..shared.router.len()).map(|_| Vec::new()).collect();
@@ -113,67 +109,68 @@ impl<Tag: PartialEq> Seats<Tag> {
         self.seats.iter().position(sits)
     }
 
-    /// A seat for a call of `route`.
+    /// A free seat for a call of `route`. It stays free until somebody sits down in it.
     #[inline]
-    pub(crate) fn take(&mut self, route: Route) -> Option<Taken> {
-        let free = self.free.get_mut(route.service)?;
-        if let Some(index) = free.pop() {
-            let seat = self.seats.get_mut(index)?;
-            seat.route = route;
-            if seat.slot.is_some() {
-                return Some(Taken(index));
-            }
-            seat.slot = Some(self.shared.router.service(route)?.clone().new_slot(&self.peer));
-            return Some(Taken(index));
+    fn free_seat(&mut self, route: Route) -> Option<usize> {
+        match self.free.get(route.service as usize)?.last() {
+            Some(index) => Some(*index),
+            None => self.add(route),
         }
-        self.add(route)
     }
 
     #[cold]
-    fn add(&mut self, route: Route) -> Option<Taken> {
+    fn add(&mut self, route: Route) -> Option<usize> {
         let index = self.seats.len();
-        let slot = Some(self.shared.router.service(route)?.clone().new_slot(&self.peer));
         let bell = SeatBell::new(index, self.bell.clone());
         let waker = Waker::from(bell.clone());
-        self.seats.push(Seat { slot, spawned: None, waker, bell, route, call: None });
-        Some(Taken(index))
+        self.seats.push(Seat { slot: None, spawned: None, waker, bell, route, call: None });
+        self.free.get_mut(route.service as usize)?.push(index);
+        Some(index)
     }
 
-    /// Starts a call in a taken seat and polls it once. A panic of the method becomes an error.
-    #[inline]
-    pub(crate) fn start(
-        &mut self,
-        taken: &Taken,
-        request: Request<'_>,
-        sink: &mut Sink<'_>,
-    ) -> Poll<Result<()>> {
-        let Some(Seat { slot: Some(slot), waker, .. }) = self.seats.get_mut(taken.0) else {
-            return Poll::Pending;
-        };
-        let mut cx = Context::from_waker(waker);
-        let ambient = Ambient::Within(request.timeout);
-        guarded(&mut **slot, ambient, |slot| slot.start(request, &mut cx, sink))
-    }
-
-    /// The call in a taken seat has finished.
-    #[inline]
-    pub(crate) fn free(&mut self, taken: Taken) {
-        let Some(seat) = self.seats.get(taken.0) else {
-            return;
-        };
-        if let Some(free) = self.free.get_mut(seat.route.service) {
-            free.push(taken.0);
+    /// A slot for a seat that has none: it is new, or its slot was lost with the task that ran in it.
+    #[cold]
+    fn furnish(&mut self, index: usize, route: Route) {
+        if let Some(service) = self.shared.router.service(route)
+            && let Some(seat) = self.seats.get_mut(index)
+        {
+            seat.slot = Some(service.clone().new_slot(&self.peer));
         }
     }
 
-    /// The call in a taken seat goes on, polled by the connection.
-    pub(crate) fn keep(&mut self, taken: &Taken, call: Pending<Tag>) {
-        self.shared.running.fetch_add(1, Ordering::Relaxed);
-        self.sit(taken, call);
+    /// Starts a call in a free seat and polls it once; if it goes on, [`keep`](Self::keep) says so. A panic of the
+    /// method becomes an error.
+    #[inline]
+    pub(crate) fn start(
+        &mut self,
+        route: Route,
+        request: &mut Request<'_>,
+        sink: &mut Sink<'_>,
+    ) -> Option<Poll<Result<()>>> {
+        let index = self.free_seat(route)?;
+        if self.seats.get(index)?.slot.is_none() {
+            self.furnish(index, route);
+        }
+        let Seat { slot: Some(slot), waker, .. } = self.seats.get_mut(index)? else {
+            return None;
+        };
+        let mut cx = Context::from_waker(waker);
+        let ambient = Ambient::Within(request.timeout);
+        Some(guarded(&mut **slot, ambient, |slot| slot.start(request, &mut cx, sink)))
     }
 
-    fn sit(&mut self, taken: &Taken, call: Pending<Tag>) {
-        if let Some(seat) = self.seats.get_mut(taken.0) {
+    /// The call that was started just now goes on, polled by the connection.
+    pub(crate) fn keep(&mut self, route: Route, call: Pending<Tag>) {
+        self.shared.running.fetch_add(1, Ordering::Relaxed);
+        self.sit(route, call);
+    }
+
+    fn sit(&mut self, route: Route, call: Pending<Tag>) {
+        let free = self.free.get_mut(route.service as usize);
+        if let Some(index) = free.and_then(Vec::pop)
+            && let Some(seat) = self.seats.get_mut(index)
+        {
+            seat.route = route;
             if self.pending == 0 {
                 self.earliest = None;
             }
@@ -186,31 +183,31 @@ impl<Tag: PartialEq> Seats<Tag> {
         }
     }
 
-    /// The call of a taken seat runs as a task of its own, from its beginning on.
-    pub(crate) fn spawn(
-        &mut self,
-        taken: &Taken,
-        request: Request<'_>,
-        call: Pending<Tag>,
-        may_splice: bool,
-    ) {
-        let Some(seat) = self.seats.get_mut(taken.0) else {
+    /// A call in a free seat that runs as a task of its own, from its beginning on.
+    pub(crate) fn spawn(&mut self, route: Route, request: Request<'_>, call: Pending<Tag>, may_splice: bool) {
+        let Some(index) = self.free_seat(route) else {
+            return;
+        };
+        if self.seats.get(index).is_some_and(|seat| seat.slot.is_none()) {
+            self.furnish(index, route);
+        }
+        let Some(seat) = self.seats.get_mut(index) else {
             return;
         };
         let Some(slot) = seat.slot.take() else {
             return;
         };
         seat.spawned = Some(spawn(Job {
-            seat: taken.0,
+            seat: index,
             slot,
-            route: seat.route,
+            route,
             deadline: call.deadline,
             request: OwnedRequest::of(request),
             may_splice,
             bell: self.bell.clone(),
             shared: self.shared.clone(),
         }));
-        self.sit(taken, call);
+        self.sit(route, call);
     }
 
     /// A spawned call has ended: its seat is free. Its reply, if somebody still waits for it.
@@ -223,7 +220,7 @@ impl<Tag: PartialEq> Seats<Tag> {
         seat.spawned = None;
         let route = seat.route;
         let call = seat.call.take();
-        if let Some(free) = self.free.get_mut(route.service) {
+        if let Some(free) = self.free.get_mut(route.service as usize) {
             free.push(finished.seat);
         }
         match call {
@@ -273,7 +270,7 @@ impl<Tag: PartialEq> Seats<Tag> {
         self.held -= call.held;
         self.shared.running.fetch_sub(1, Ordering::Relaxed);
         let route = seat.route;
-        if let Some(free) = self.free.get_mut(route.service) {
+        if let Some(free) = self.free.get_mut(route.service as usize) {
             free.push(index);
         }
         Some((call, route))

@@ -143,7 +143,7 @@ pub(crate) fn spawn(job: Job) -> AbortHandle {
             }
             let polled = guarded(&mut *slot, Ambient::Until(deadline), |slot| {
                 if std::mem::replace(&mut is_new, false) {
-                    slot.start(request.lend(), cx, &mut sink)
+                    slot.start(&mut request.lend(), cx, &mut sink)
                 } else {
                     slot.poll(cx, &mut sink)
                 }

@@ -176,7 +176,14 @@ fn requests_are_written_as_they_were_recorded() {
     };
     writer.hear(&mut out, word).unwrap();
     out.clear();
-    writer.request(&mut out, 1, &Head::of("Desk.Total"), &mut Written::default(), &mut b"\x2a".to_vec());
+    writer.request(
+        &mut out,
+        1,
+        &Head::of("Desk.Total"),
+        None,
+        &mut Written::default(),
+        &mut b"\x2a".to_vec(),
+    );
     assert_eq!(hex(&out), bytes_of("a request by number"));
 
     let mut metadata = Metadata::new();
@@ -184,12 +191,18 @@ fn requests_are_written_as_they_were_recorded() {
     metadata.insert("Who", "me");
     metadata.insert("key-bin", [0, 255]);
     let mut head = Head::of("Desk.Total");
-    head.timeout = Some(Duration::from_millis(1500));
-    head.metadata = Some(&metadata);
+    head.metadata = Some(Box::new(metadata));
     head.is_one_way = true;
     let terms = Terms { format: Some(Format::Json), ..Terms::new(&limits) };
     out.clear();
-    RequestWriter::new(&terms).request(&mut out, 2, &head, &mut Written::default(), &mut b"42".to_vec());
+    RequestWriter::new(&terms).request(
+        &mut out,
+        2,
+        &head,
+        Some(Duration::from_millis(1500)),
+        &mut Written::default(),
+        &mut b"42".to_vec(),
+    );
     assert_eq!(hex(&out), bytes_of("a request with everything that a request can have"));
 
     let terms = Terms { checksum: true, ..Terms::new(&limits) };
@@ -198,6 +211,7 @@ fn requests_are_written_as_they_were_recorded() {
         &mut out,
         3,
         &Head::of("Desk.Wait"),
+        None,
         &mut Written::default(),
         &mut b"\x02".to_vec(),
     );

@@ -63,7 +63,7 @@ impl RawClient {
         let mut sink = Sink::new(Format::Gob, &mut body);
         sink.put(argument, &Shape::of::<A>()).unwrap();
         let mut written = sink.written;
-        self.writer.request(&mut out, id, &Head::of(method), &mut written, &mut body);
+        self.writer.request(&mut out, id, &Head::of(method), None, &mut written, &mut body);
         out
     }
 

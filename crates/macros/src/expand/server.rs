@@ -170,6 +170,7 @@ impl Expansion {
                     #run
                 }
 
+                #[inline]
                 fn encode(
                     __reply: __Reply,
                     __sink: &mut #private::Sink<'_>,

@@ -218,11 +218,17 @@ impl Frames {
     /// If it is not larger than all before.
     #[inline]
     pub(super) fn grow(&mut self, id: u64) -> Result<()> {
-        if id <= self.last {
-            return Err(not_larger(id, self.last));
+        if self.grows(id) { Ok(()) } else { Err(not_larger(id, self.last)) }
+    }
+
+    /// Notes the id of a request, if it is larger than all before; says whether it is.
+    #[inline]
+    pub(super) fn grows(&mut self, id: u64) -> bool {
+        let grows = id > self.last;
+        if grows {
+            self.last = id;
         }
-        self.last = id;
-        Ok(())
+        grows
     }
 
     /// The body that is whole.
@@ -455,6 +461,11 @@ impl Put {
         let at = self.begin(out, flags, method, id);
         out.extend_from_slice(body);
         self.finish(out, at);
+    }
+
+    /// Whether every frame gets a checksum.
+    pub(super) fn sums(&self) -> bool {
+        self.sums
     }
 
     /// Asks whether anybody is there.

@@ -13,7 +13,7 @@ use crate::body::{Body, Written};
 use crate::codec::{Format, Told};
 use crate::compression::PACKED_LEN_MIN;
 use crate::error::{Code, Error, Result};
-use crate::message::{Answered, Read, Said};
+use crate::message::{Answered, PlainAnswer, Read, Said};
 use crate::protocol::{Landing, Offer, Partial, ReadReplies, Terms, Unsent, Whose, WriteReplies};
 
 /// Writes what callers get.
@@ -51,7 +51,7 @@ impl WriteReplies for ReplyWriter {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn close(&mut self, out: &mut Vec<u8>, at: usize, body_at: usize, tag: &Tag, written: Written) {
         if tag.is_one_way {
             return out.truncate(at);
@@ -214,15 +214,16 @@ impl ReadReplies for Replies {
 
     #[inline]
     fn read<'b>(&'b mut self, bytes: &'b [u8]) -> Result<Read<Said<'b, Word>>> {
-        let Some((header, payload, used)) = self.frames.plain(bytes) else {
-            if self.frames.is_between(bytes) {
-                return Ok(Read::More { used: 0 });
-            }
-            return self.read_unusual(bytes);
-        };
-        let outcome = Ok(Body { format: Format::Postcard, bytes: payload, types: None, shared: None });
-        let answered = Answered { id: header.id, outcome, packed: None, metadata: None };
-        Ok(Read::Message { message: Said::Answer(answered), used })
+        if self.frames.is_between(bytes) {
+            return Ok(Read::More { used: 0 });
+        }
+        self.read_unusual(bytes)
+    }
+
+    #[inline]
+    fn plain<'b>(&mut self, bytes: &'b [u8]) -> Option<PlainAnswer<'b>> {
+        let (header, payload, used) = self.frames.plain(bytes)?;
+        Some(PlainAnswer { id: header.id, format: Format::Postcard, bytes: payload, used })
     }
 
     #[inline]
@@ -242,7 +243,7 @@ impl ReadReplies for Replies {
 }
 
 impl Replies {
-    /// As [`read`](ReadReplies::read), whatever stands there.
+    /// What stands at the front of bytes, whatever it is.
     fn read_unusual<'b>(&'b mut self, bytes: &'b [u8]) -> Result<Read<Said<'b, Word>>> {
         let mut next = self.frames.next(bytes)?;
         if let Next::Body { used } = next {

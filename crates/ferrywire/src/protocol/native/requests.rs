@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::frame::{Frames, Next, Put, word_of};
-use super::header::{Header, flag, kind, malformed};
+use super::header::{HEADER_LEN, Header, flag, kind, malformed};
 use super::hello::{Hello, milliseconds};
 use super::outgoing::{self, Begun, FLAT_LEN_MAX, Outgoing};
 use super::parts::{Parts, check_metadata, put_metadata, put_short_text};
@@ -13,7 +13,7 @@ use super::{Tag, Word};
 use crate::body::{Body, Written};
 use crate::codec::{Format, Told};
 use crate::error::{Error, Result};
-use crate::message::{Ask, Asked, Head, Read, Wanted};
+use crate::message::{Ask, Asked, Head, Plain, Read, Wanted};
 use crate::protocol::{Compression, Landing, Partial, ReadRequests, Terms, Unsent, Whose, WriteRequests};
 
 /// Reads the requests of a caller.
@@ -38,19 +38,25 @@ impl ReadRequests for Requests {
 
     #[inline]
     fn read<'b>(&'b mut self, bytes: &'b [u8]) -> Result<Read<Asked<'b, Tag, Word>>> {
-        let Some((header, payload, used)) = self.frames.plain(bytes) else {
-            if self.frames.is_between(bytes) {
-                return Ok(Read::More { used: 0 });
-            }
-            return self.read_unusual(bytes);
-        };
-        self.frames.grow(header.id)?;
+        if self.frames.is_between(bytes) {
+            return Ok(Read::More { used: 0 });
+        }
+        self.read_unusual(bytes)
+    }
+
+    #[inline]
+    fn plain<'b>(&mut self, bytes: &'b [u8]) -> Option<Plain<'b, Tag>> {
+        let (header, payload, used) = self.frames.plain(bytes)?;
+        if !self.frames.grows(header.id) {
+            return None;
+        }
         let tag = Tag { id: header.id, is_one_way: false };
-        let body = Ok(Body { format: Format::Postcard, bytes: payload, types: None, shared: None });
-        let method = Wanted::Numbered(header.method);
-        let (packed, metadata) = (None, None);
-        let message = Asked::Call(Ask { tag, method, body, packed, timeout: self.timeout, metadata });
-        Ok(Read::Message { message, used })
+        Some(Plain { tag, number: header.method, format: Format::Postcard, bytes: payload, used })
+    }
+
+    #[inline]
+    fn usual_timeout(&self) -> Option<Duration> {
+        self.timeout
     }
 
     #[inline]
@@ -70,7 +76,7 @@ impl ReadRequests for Requests {
 }
 
 impl Requests {
-    /// As [`read`](ReadRequests::read), whatever stands there.
+    /// What stands at the front of bytes, whatever it is.
     fn read_unusual<'b>(&'b mut self, bytes: &'b [u8]) -> Result<Read<Asked<'b, Tag, Word>>> {
         let mut next = self.frames.next(bytes)?;
         if let Next::Body { used } = next {
@@ -163,6 +169,8 @@ pub struct RequestWriter {
     hello: Option<Hello>,
     /// The peer's numbers of the methods that were called, by their places.
     numbers: Vec<Number>,
+    /// A shorter body goes out as it is, in one frame without flags.
+    plain_len_end: usize,
     outgoing: Outgoing,
 }
 
@@ -182,7 +190,8 @@ impl WriteRequests for RequestWriter {
 
     fn new(terms: &Terms<'_>) -> Self {
         let format = terms.format.unwrap_or(Format::Postcard);
-        Self { put: Put::new(terms), format, hello: None, numbers: Vec::new(), outgoing: Outgoing::default() }
+        let (put, outgoing) = (Put::new(terms), Outgoing::default());
+        Self { put, format, hello: None, numbers: Vec::new(), plain_len_end: 0, outgoing }
     }
 
     fn format(&self) -> Format {
@@ -194,21 +203,34 @@ impl WriteRequests for RequestWriter {
     }
 
     #[inline]
+    fn plain(&mut self, out: &mut Vec<u8>, id: u64, head: &Head<'_>, body: &[u8]) -> bool {
+        let number = head.place.and_then(|place| self.numbers.get(place.get() as usize));
+        let (Some(Number::Is(number)), true) = (number, body.len() < self.plain_len_end) else {
+            return false;
+        };
+        let (len, method) = (body.len() as u32, *number);
+        out.reserve(HEADER_LEN + body.len());
+        out.extend_from_slice(&Header { len, method, flags: kind::REQUEST, id }.bytes());
+        out.extend_from_slice(body);
+        true
+    }
+
     fn request(
         &mut self,
         out: &mut Vec<u8>,
         id: u64,
         head: &Head<'_>,
+        timeout: Option<Duration>,
         written: &mut Written,
         body: &mut Vec<u8>,
     ) {
-        let number = match head.place.and_then(|place| self.numbers.get(place as usize)) {
+        let number = match head.place.and_then(|place| self.numbers.get(place.get() as usize)) {
             Some(Number::Is(number)) => Some(*number),
             Some(Number::Named) => None,
             Some(Number::New) | None => self.number(head),
         };
         let at = self.put.begin(out, kind::REQUEST, number.unwrap_or(0), id);
-        self.put_parts(out, at, head, written, number.is_none());
+        self.put_parts(out, at, head, timeout, written, number.is_none());
         let body_at = out.len();
         if let Some(plan) = written.preamble {
             Told::new().tell(plan, out);
@@ -260,12 +282,14 @@ impl WriteRequests for RequestWriter {
             self.hello = Some(hello);
             // What was called by name until now may have a number.
             self.numbers.clear();
+            let is_plain = self.format == Format::Postcard && !self.put.sums();
+            self.plain_len_end = if is_plain { FLAT_LEN_MAX + 1 } else { 0 };
         }
         Ok(is_idle)
     }
 
     fn check(&self, head: &Head<'_>) -> Result<()> {
-        head.metadata.map_or(Ok(()), check_metadata)
+        head.metadata.as_deref().map_or(Ok(()), check_metadata)
     }
 
     fn leave(&mut self, out: &mut Vec<u8>, error: &Error) {
@@ -298,7 +322,8 @@ impl RequestWriter {
             fingerprint == 0 || numbered.fingerprint == 0 || numbered.fingerprint == fingerprint
         });
         let number = found.map(|numbered| numbered.number);
-        if let Some(place) = head.place.map(|place| place as usize).filter(|place| *place < PLACES_MAX) {
+        if let Some(place) = head.place.map(|place| place.get() as usize).filter(|place| *place < PLACES_MAX)
+        {
             if self.numbers.len() <= place {
                 self.numbers.resize(place + 1, Number::New);
             }
@@ -310,7 +335,15 @@ impl RequestWriter {
     }
 
     #[inline]
-    fn put_parts(&self, out: &mut Vec<u8>, at: usize, head: &Head<'_>, written: &Written, is_named: bool) {
+    fn put_parts(
+        &self,
+        out: &mut Vec<u8>,
+        at: usize,
+        head: &Head<'_>,
+        timeout: Option<Duration>,
+        written: &Written,
+        is_named: bool,
+    ) {
         let mut flags = 0;
         if is_named {
             put_short_text(out, head.method.as_bytes());
@@ -322,11 +355,11 @@ impl RequestWriter {
             out.push(self.format.id());
             flags |= flag::CODEC;
         }
-        if let Some(timeout) = head.timeout {
+        if let Some(timeout) = timeout {
             out.extend_from_slice(&milliseconds(timeout).to_le_bytes());
             flags |= flag::DEADLINE;
         }
-        if let Some(metadata) = head.metadata {
+        if let Some(metadata) = &head.metadata {
             flags |= put_metadata(out, metadata);
         }
         if let Some(packed) = written.packed {

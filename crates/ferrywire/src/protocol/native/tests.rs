@@ -302,7 +302,7 @@ fn a_damaged_bit_of_a_long_body_is_found_where_frames_have_checksums() {
 fn send(writer: &mut RequestWriter, out: &mut Vec<u8>, id: u64, body: &Bytes) {
     let splices = Some(Box::new(vec![Splice { at: 0, bytes: body.clone() }]));
     let mut written = Written { splices, ..Written::default() };
-    writer.request(out, id, &Head::of("Arith.Multiply"), &mut written, &mut Vec::new());
+    writer.request(out, id, &Head::of("Arith.Multiply"), None, &mut written, &mut Vec::new());
 }
 
 /// All bytes that can be sent now.
@@ -425,7 +425,7 @@ fn a_request_that_was_answered_early_is_withdrawn_unless_nobody_waited() {
     }
     let splices = Some(Box::new(vec![Splice { at: 0, bytes: Bytes::from(varied(MIB)) }]));
     let head = Head { is_one_way: true, ..Head::of("Arith.Multiply") };
-    writer.request(&mut out, 3, &head, &mut Written { splices, ..Written::default() }, &mut Vec::new());
+    writer.request(&mut out, 3, &head, None, &mut Written { splices, ..Written::default() }, &mut Vec::new());
 
     writer.retain(&mut out, &mut |id| id == 2);
 

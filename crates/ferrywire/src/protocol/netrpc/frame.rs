@@ -6,6 +6,7 @@
 
 use std::borrow::Cow;
 use std::convert::Infallible;
+use std::time::Duration;
 
 use ferrywire_gob::{Messages, Next};
 use serde::{Deserialize, Serialize};
@@ -329,6 +330,7 @@ impl WriteRequests for RequestWriter {
         out: &mut Vec<u8>,
         id: u64,
         head: &Head<'_>,
+        _timeout: Option<Duration>,
         written: &mut Written,
         body: &mut Vec<u8>,
     ) {
@@ -369,6 +371,7 @@ mod tests {
             &mut out,
             0,
             &Head::of("Arith.Multiply"),
+            None,
             &mut Written::default(),
             &mut b"\x03\x04\x00\x0e".to_vec(),
         );
