@@ -8,6 +8,7 @@ use crate::client::{self, Chosen, Client, Link, Offered, Services, Speak, Speaks
 use crate::codec::Format;
 use crate::duplex::{self, Back, CALLS_AT_FIRST, Duplex, Keeper};
 use crate::error::{Code, Error, Result};
+use crate::limits::Limits;
 use crate::protocol::Native;
 use crate::protocol::tunnel::Tunnel;
 use crate::server::{self, Bell, Order, Router, Shared};
@@ -62,7 +63,7 @@ fn both_ways(services: Services, chosen: &Chosen, spoken: &dyn Speak) -> Result<
     for (name, service) in services {
         router.register(name, service)?;
     }
-    let mut limits = chosen.limits.clone();
+    let mut limits = Limits::clone(&chosen.limits);
     // A server that has nothing to say for hours is no reason to lose the connection: the client keeps it.
     limits.idle_timeout = std::time::Duration::MAX;
     let (checksum, compression) = (chosen.checksum, chosen.compression);

@@ -40,7 +40,7 @@ pub(super) struct Connection<P: Protocol> {
     /// How large arguments are compressed, if they are: its place among all there are, and one.
     compression: AtomicU8,
     pub(super) format: Format,
-    pub(super) limits: Limits,
+    pub(super) limits: Arc<Limits>,
     pub(super) peer: Arc<str>,
 }
 
@@ -399,11 +399,11 @@ impl<P: Protocol> Connection<P> {
         leads
     }
 
-    /// Reads for a call whose caller does so itself.
+    /// Reads for a call whose caller does so itself. The lock is free while it does.
     #[cold]
-    fn lead(&self, mut guard: Guard<'_, P>, id: u64, cx: &mut Context<'_>) {
+    fn lead<'g>(&'g self, mut guard: Guard<'g, P>, id: u64, cx: &mut Context<'_>) -> Guard<'g, P> {
         let Some(mut inbound) = guard.inbound.take() else {
-            return;
+            return guard;
         };
         drop(guard);
         let read = inbound.poll(self, Some(id), cx);
@@ -419,6 +419,7 @@ impl<P: Protocol> Connection<P> {
         if state.lost.is_some() || !self.leads_on(state, id) {
             state.wake_task();
         }
+        guard
     }
 
     /// Hands over a reply that is compressed.
@@ -507,8 +508,7 @@ impl<P: Protocol> Link for Connection<P> {
         with_spare(|bytes| {
             let mut guard = self.state();
             if guard.leader == Some(id) && guard.pending.waits(id) {
-                self.lead(guard, id, cx);
-                guard = self.state();
+                guard = self.lead(guard, id, cx);
             }
             let state = &mut *guard;
             let outcome = match state.pending.poll(id, cx.waker(), bytes) {

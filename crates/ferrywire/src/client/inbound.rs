@@ -103,7 +103,9 @@ impl<R: ReadReplies> Inbound<R> {
                     landed
                 }
             };
-            self.callers.drain(..).for_each(Waker::wake);
+            if !self.callers.is_empty() {
+                self.callers.drain(..).for_each(Waker::wake);
+            }
             if let Some(error) = failed {
                 return Poll::Ready(error);
             }

@@ -131,7 +131,7 @@ impl std::fmt::Debug for Client {
 impl Builder {
     /// Replaces the limits, timeouts among them.
     pub fn limits(mut self, limits: Limits) -> Self {
-        self.chosen.limits = limits;
+        self.chosen.limits = Arc::new(limits);
         self
     }
 

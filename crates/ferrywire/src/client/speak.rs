@@ -19,7 +19,7 @@ use crate::transport::Stream;
 /// What a client's builder has collected about its connections.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Chosen {
-    pub(crate) limits: Limits,
+    pub(crate) limits: Arc<Limits>,
     pub(crate) format: Option<Format>,
     pub(crate) checksum: bool,
     pub(crate) compression: Option<Compression>,
