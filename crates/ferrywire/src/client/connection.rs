@@ -18,7 +18,7 @@ use tokio::time::Instant;
 
 use super::inbound::Inbound;
 use super::link::{Link, Outgoing, Room, Sent, Settle};
-use super::pending::{Pending, Polled, Span, Until};
+use super::pending::{Arrived, Pending, Polled, Span, Until};
 use super::room::Line;
 use super::speak::Chosen;
 use crate::body::{Body, Sink, Written};
@@ -422,6 +422,17 @@ impl<P: Protocol> Connection<P> {
         guard
     }
 
+    /// Hands over a reply that is more than a body which was lent.
+    fn settle(&self, arrived: Arrived, bytes: &[u8], settle: &mut Settle<'_>) {
+        let shared = arrived.shared.as_deref();
+        let bytes = shared.map_or(bytes, |shared| shared);
+        let body = Body { format: arrived.format, bytes, types: arrived.types.as_ref(), shared };
+        match arrived.packed {
+            None => settle(Ok(body), arrived.metadata),
+            Some(packed) => self.settle_packed(body, packed, arrived.metadata, settle),
+        }
+    }
+
     /// Hands over a reply that is compressed.
     #[cold]
     fn settle_packed(
@@ -511,14 +522,12 @@ impl<P: Protocol> Link for Connection<P> {
                 guard = self.lead(guard, id, cx);
             }
             let state = &mut *guard;
-            let outcome = match state.pending.poll(id, cx.waker(), bytes) {
-                Polled::Waits(outdated) => {
-                    drop(guard);
-                    drop(outdated);
-                    return Poll::Pending;
-                }
-                Polled::Done(outcome) => outcome,
-            };
+            let polled = state.pending.poll(id, cx.waker(), bytes);
+            if let Polled::Waits(outdated) = polled {
+                drop(guard);
+                drop(outdated);
+                return Poll::Pending;
+            }
             if state.leader == Some(id) {
                 state.leader = None;
             }
@@ -527,17 +536,13 @@ impl<P: Protocol> Link for Connection<P> {
             if let Some(next) = next {
                 next.wake();
             }
-            match outcome {
-                Ok(arrived) => {
-                    let shared = arrived.shared.as_deref();
-                    let bytes = shared.map_or(&bytes[..], |shared| shared);
-                    let body = Body { format: arrived.format, bytes, types: arrived.types.as_ref(), shared };
-                    match arrived.packed {
-                        None => settle(Ok(body), arrived.metadata),
-                        Some(packed) => self.settle_packed(body, packed, arrived.metadata, settle),
-                    }
+            match polled {
+                Polled::Plain(format) => {
+                    settle(Ok(Body { format, bytes, types: None, shared: None }), None);
                 }
-                Err(error) => settle(Err(error), None),
+                Polled::Done(Ok(arrived)) => self.settle(arrived, bytes, settle),
+                Polled::Done(Err(error)) => settle(Err(error), None),
+                Polled::Waits(_) => return Poll::Pending,
             }
             Poll::Ready(())
         })

@@ -104,6 +104,8 @@ pub(crate) struct Span {
 enum State {
     Free,
     Waiting(Waker),
+    /// Its reply is a body in this format, all of which is in the slot's buffer.
+    Plain(Format),
     Done(Result<Arrived>),
 }
 
@@ -134,7 +136,9 @@ pub(crate) enum Settled {
 pub(crate) enum Polled {
     /// It still waits. Its former waker, if it has another now, is to be dropped without the lock.
     Waits(#[allow(dead_code, reason = "only to be dropped")] Option<Waker>),
-    /// It has ended; with success, the buffer has been swapped for that of the reply's body.
+    /// It has ended with a body in this format, and the buffer has been swapped for that of the body.
+    Plain(Format),
+    /// It has ended; with success, the buffer has been swapped likewise.
     Done(Result<Arrived>),
 }
 
@@ -159,7 +163,16 @@ const GROWN_AT_LEAST: usize = 8;
 const SLOTS_KEPT: usize = 16;
 
 impl Slot {
-    fn free() -> Self {
+    /// It is nobody's any more; its buffer waits for the next call's reply.
+    #[inline]
+    fn free(&mut self) {
+        self.id = NOBODY;
+        if self.bytes.capacity() > BUFFER_KEPT_MAX {
+            self.bytes = Vec::new();
+        }
+    }
+
+    fn new() -> Self {
         let until = Until::In(Micros(0));
         Self { id: NOBODY, state: State::Free, until, span: Span::default(), bytes: Vec::new() }
     }
@@ -196,7 +209,7 @@ impl Pending {
     #[cold]
     fn grow(&mut self) {
         let len = (self.slots.len() * 2).max(1);
-        let mut grown: Vec<Slot> = (0..len).map(|_| Slot::free()).collect();
+        let mut grown: Vec<Slot> = (0..len).map(|_| Slot::new()).collect();
         for slot in self.slots.drain(..) {
             if slot.id != NOBODY
                 && let Some(place) = grown.get_mut(slot.id as usize & (len - 1))
@@ -313,10 +326,9 @@ impl Pending {
         }
         slot.bytes.clear();
         slot.bytes.extend_from_slice(bytes);
-        let arrived = Arrived { format, types: None, metadata: None, packed: None, shared: None };
-        match std::mem::replace(&mut slot.state, State::Done(Ok(arrived))) {
+        match std::mem::replace(&mut slot.state, State::Plain(format)) {
             State::Waiting(caller) => Settled::Caller(caller),
-            State::Free | State::Done(_) => Settled::Late,
+            State::Free | State::Plain(_) | State::Done(_) => Settled::Late,
         }
     }
 
@@ -349,7 +361,7 @@ impl Pending {
         });
         match std::mem::replace(&mut slot.state, State::Done(done)) {
             State::Waiting(caller) => Settled::Caller(caller),
-            State::Free | State::Done(_) => Settled::Late,
+            State::Free | State::Plain(_) | State::Done(_) => Settled::Late,
         }
     }
 
@@ -386,12 +398,14 @@ impl Pending {
             return Polled::Waits(outdated);
         }
         std::mem::swap(&mut slot.bytes, spare);
-        let state = std::mem::replace(&mut slot.state, State::Free);
-        self.free(id);
-        match state {
+        let polled = match std::mem::replace(&mut slot.state, State::Free) {
+            State::Plain(format) => Polled::Plain(format),
             State::Done(outcome) => Polled::Done(outcome),
             State::Free | State::Waiting(_) => unreachable!("a free slot's id is nobody's"),
-        }
+        };
+        slot.free();
+        self.used -= 1;
+        polled
     }
 
     /// Takes a call out, whatever became of it. Returns its waker if it still waited, to be dropped without
@@ -399,21 +413,11 @@ impl Pending {
     pub(crate) fn remove(&mut self, id: u64) -> Option<Waker> {
         let slot = self.slot(id)?;
         let state = std::mem::replace(&mut slot.state, State::Free);
-        self.free(id);
+        slot.free();
+        self.used -= 1;
         match state {
             State::Waiting(waker) => Some(waker),
-            State::Free | State::Done(_) => None,
-        }
-    }
-
-    #[inline]
-    fn free(&mut self, id: u64) {
-        if let Some(slot) = self.slot(id) {
-            slot.id = NOBODY;
-            if slot.bytes.capacity() > BUFFER_KEPT_MAX {
-                slot.bytes = Vec::new();
-            }
-            self.used -= 1;
+            State::Free | State::Plain(_) | State::Done(_) => None,
         }
     }
 
