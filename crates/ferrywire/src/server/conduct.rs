@@ -6,18 +6,28 @@ use crate::window::Window;
 /// One peer's conduct on one connection.
 #[derive(Debug, Default)]
 pub(crate) struct Conduct {
-    unknown_methods: Window,
     undecodable_bodies: usize,
-    duplicate_ids: usize,
-    cancels: Window,
-    pings: Window,
     /// Calls that ended by themselves since the cancels' window began.
     completed: usize,
     /// The limit that was passed.
     passed: Option<&'static str>,
+    /// Made when the first of them is counted: most peers never do any of this.
+    oddities: Option<Box<Oddities>>,
+}
+
+#[derive(Debug, Default)]
+struct Oddities {
+    unknown_methods: Window,
+    duplicate_ids: usize,
+    cancels: Window,
+    pings: Window,
 }
 
 impl Conduct {
+    fn oddities(&mut self) -> &mut Oddities {
+        self.oddities.get_or_insert_default()
+    }
+
     /// The name of the limit that was passed, once there has been enough.
     pub(crate) fn verdict(&self) -> Option<&'static str> {
         self.passed
@@ -46,29 +56,30 @@ impl Conduct {
 
     /// A method was called that does not exist.
     pub(crate) fn unknown_method(&mut self, limits: &Limits) {
-        if self.unknown_methods.add().0 > limits.unknown_methods_max {
+        if self.oddities().unknown_methods.add().0 > limits.unknown_methods_max {
             self.passed = Some("unknown_methods_max");
         }
     }
 
     /// The id of a call in flight was used again.
     pub(crate) fn duplicate_id(&mut self, limits: &Limits) {
-        self.duplicate_ids += 1;
-        if self.duplicate_ids >= limits.duplicate_ids_max {
+        let oddities = self.oddities();
+        oddities.duplicate_ids += 1;
+        if oddities.duplicate_ids >= limits.duplicate_ids_max {
             self.passed = Some("duplicate_ids_max");
         }
     }
 
     /// Something was said that only keeps us busy.
     pub(crate) fn ping(&mut self, limits: &Limits) {
-        if self.pings.add().0 > limits.pings_max {
+        if self.oddities().pings.add().0 > limits.pings_max {
             self.passed = Some("pings_max");
         }
     }
 
     /// A call was withdrawn.
     pub(crate) fn cancel(&mut self, limits: &Limits) {
-        let (cancels, is_new) = self.cancels.add();
+        let (cancels, is_new) = self.oddities().cancels.add();
         if is_new {
             self.completed = 0;
         }
