@@ -220,11 +220,6 @@ impl Router {
         self.services.get(route.service as usize).map(|registered| &registered.service)
     }
 
-    /// How many services there are.
-    pub(crate) fn len(&self) -> usize {
-        self.services.len()
-    }
-
     /// How often each `Service.Method` has been started.
     pub(crate) fn calls(&self) -> Vec<(String, u64)> {
         let counted = |method: &Counted| {

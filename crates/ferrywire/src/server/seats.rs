@@ -25,8 +25,9 @@ use crate::sync::{AbortHandle, Stopwatch};
 /// The places in which one connection's calls run.
 pub(crate) struct Seats<Tag> {
     seats: Vec<Seat<Tag>>,
-    /// Free seats, by service: a slot belongs to one.
-    free: Vec<Vec<usize>>,
+    /// A free seat of each service that has been called, because a slot belongs to one; the others stand behind
+    /// it.
+    free: Vec<Option<u32>>,
     /// Calls that have not been answered.
     pending: usize,
     /// Seats whose spawned call was given up on and has not ended.
@@ -47,6 +48,8 @@ struct Seat<Tag> {
     bell: Arc<SeatBell>,
     waker: Waker,
     route: Route,
+    /// While it is free: another free seat of the same service.
+    next: Option<u32>,
     call: Option<Pending<Tag>>,
 }
 
@@ -65,10 +68,9 @@ pub(crate) struct Pending<Tag> {
 
 impl<Tag: PartialEq> Seats<Tag> {
     pub(crate) fn new(shared: Arc<Shared>, bell: Arc<Bell>, peer: Arc<Peer>) -> Self {
-        let free = (0..shared.router.len()).map(|_| Vec::new()).collect();
         Self {
             seats: Vec::new(),
-            free,
+            free: Vec::new(),
             pending: 0,
             left_over: 0,
             held: 0,
@@ -112,9 +114,9 @@ impl<Tag: PartialEq> Seats<Tag> {
     /// A free seat for a call of `route`. It stays free until somebody sits down in it.
     #[inline]
     fn free_seat(&mut self, route: Route) -> Option<usize> {
-        match self.free.get(route.service as usize)?.last() {
-            Some(index) => Some(*index),
-            None => self.add(route),
+        match self.free.get(route.service as usize) {
+            Some(Some(index)) => Some(*index as usize),
+            Some(None) | None => self.add(route),
         }
     }
 
@@ -123,9 +125,28 @@ impl<Tag: PartialEq> Seats<Tag> {
         let index = self.seats.len();
         let bell = SeatBell::new(index, self.bell.clone());
         let waker = Waker::from(bell.clone());
-        self.seats.push(Seat { slot: None, spawned: None, waker, bell, route, call: None });
-        self.free.get_mut(route.service as usize)?.push(index);
+        // Most connections never need a second one: the first has room for itself only.
+        if self.seats.is_empty() {
+            self.seats.reserve_exact(1);
+        }
+        self.seats.push(Seat { slot: None, spawned: None, waker, bell, route, next: None, call: None });
+        let service = route.service as usize;
+        if self.free.len() <= service {
+            self.free.reserve_exact(service + 1 - self.free.len());
+            self.free.resize(service + 1, None);
+        }
+        self.vacate(index);
         Some(index)
+    }
+
+    /// A seat is free from now on.
+    #[inline]
+    fn vacate(&mut self, index: usize) {
+        if let Some(seat) = self.seats.get_mut(index)
+            && let Some(free) = self.free.get_mut(seat.route.service as usize)
+        {
+            seat.next = free.replace(index as u32);
+        }
     }
 
     /// A slot for a seat that has none: it is new, or its slot was lost with the task that ran in it.
@@ -166,10 +187,11 @@ impl<Tag: PartialEq> Seats<Tag> {
     }
 
     fn sit(&mut self, route: Route, call: Pending<Tag>) {
-        let free = self.free.get_mut(route.service as usize);
-        if let Some(index) = free.and_then(Vec::pop)
-            && let Some(seat) = self.seats.get_mut(index)
+        if let Some(free) = self.free.get_mut(route.service as usize)
+            && let Some(index) = *free
+            && let Some(seat) = self.seats.get_mut(index as usize)
         {
+            *free = seat.next.take();
             seat.route = route;
             if self.pending == 0 {
                 self.earliest = None;
@@ -220,9 +242,7 @@ impl<Tag: PartialEq> Seats<Tag> {
         seat.spawned = None;
         let route = seat.route;
         let call = seat.call.take();
-        if let Some(free) = self.free.get_mut(route.service as usize) {
-            free.push(finished.seat);
-        }
+        self.vacate(finished.seat);
         match call {
             Some(call) => {
                 self.pending -= 1;
@@ -270,9 +290,7 @@ impl<Tag: PartialEq> Seats<Tag> {
         self.held -= call.held;
         self.shared.running.fetch_sub(1, Ordering::Relaxed);
         let route = seat.route;
-        if let Some(free) = self.free.get_mut(route.service as usize) {
-            free.push(index);
-        }
+        self.vacate(index);
         Some((call, route))
     }
 
@@ -336,7 +354,7 @@ impl<Tag: PartialEq> Seats<Tag> {
         const KEPT_MAX: usize = 16;
         if self.taken() == 0 && self.seats.len() > KEPT_MAX {
             self.seats = Vec::new();
-            self.free.iter_mut().for_each(Vec::clear);
+            self.free = Vec::new();
         }
     }
 }
