@@ -2,15 +2,17 @@
 
 use std::future::poll_fn;
 use std::io;
+use std::mem::MaybeUninit;
 use std::pin::{Pin, pin};
-use std::task::Poll;
+use std::task::{Poll, ready};
 use std::time::Duration;
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncWriteExt, ReadBuf};
 
 use super::Inner;
 use super::bell::{Bell, Order};
 use super::both;
+use super::connection::Shared;
 use super::connections::Admitted;
 use super::drive;
 use crate::protocol::Protocol;
@@ -20,13 +22,14 @@ use crate::protocol::tunnel::{self, Paths, Wanted};
 use crate::transport::{Listen, Stream};
 
 /// What a stream turned out to be.
+#[derive(Clone, Copy)]
 enum Greeting {
-    /// Calls in the native protocol; these bytes have been read already.
-    Native(Vec<u8>),
+    /// Calls in the native protocol.
+    Native,
     /// The same, from a caller that offers services.
-    BothWays(Vec<u8>),
-    /// Calls in `net/rpc`; these bytes have been read already.
-    NetRpc(Vec<u8>),
+    BothWays,
+    /// Calls in `net/rpc`.
+    NetRpc,
     /// Nothing more is to be done with it.
     Done,
 }
@@ -101,56 +104,88 @@ impl Patience {
 }
 
 /// Finds out what a stream speaks, and serves it.
-pub(crate) async fn serve(inner: std::sync::Arc<Inner>, mut stream: Stream, admitted: Admitted) {
-    let greeting = match unless_stopped(&admitted.bell, greeting_in_time(&inner, &mut stream)).await {
-        Some(Ok(greeting)) => greeting,
+pub(crate) fn serve(
+    inner: std::sync::Arc<Inner>,
+    stream: Stream,
+    admitted: Admitted,
+) -> impl Future<Output = ()> + Send {
+    // On the heap, and gone once it is known what is spoken: a task never becomes smaller, and most of a
+    // connection's life is behind that.
+    let greeted = Box::pin(greeted(inner, stream, admitted));
+    // A block and not a function, whose future would have room for its arguments twice.
+    async move {
+        let Some(Greeted { greeting, first, stream, shared, admitted }) = greeted.await else {
+            return;
+        };
+        let bell = admitted.bell.clone();
+        match greeting {
+            Greeting::Native => drive::serve::<Native>(stream, first, shared, bell).await,
+            // On the heap, so that the tasks of all other connections are not larger for it.
+            Greeting::BothWays => Box::pin(both::serve(stream, first, shared, bell)).await,
+            Greeting::NetRpc => drive::serve::<NetRpc>(stream, first, shared, bell).await,
+            Greeting::Done => {}
+        }
+    }
+}
+
+/// A stream of which it is known what it speaks.
+struct Greeted {
+    greeting: Greeting,
+    /// What has been read already.
+    first: Vec<u8>,
+    stream: Stream,
+    shared: std::sync::Arc<Shared>,
+    admitted: Admitted,
+}
+
+/// Finds out what a stream speaks. `None` if it is lost before, or told to end.
+async fn greeted(inner: std::sync::Arc<Inner>, mut stream: Stream, admitted: Admitted) -> Option<Greeted> {
+    let mut first = Vec::new();
+    let greeting = {
+        let greeting = pin!(greeting_in_time(&inner, &mut stream, &mut first));
+        unless_stopped(&admitted.bell, greeting).await
+    };
+    match greeting {
+        Some(Ok(greeting)) => {
+            admitted.has_greeted();
+            Some(Greeted { greeting, first, stream, shared: inner.shared.clone(), admitted })
+        }
         Some(Err(cause)) => {
             tracing::debug!(peer = %stream.peer, %cause, "lost before it said what it speaks");
-            return;
+            None
         }
         None => {
             if admitted.bell.ordered() == Order::Stop {
                 inner.shared.hits.note("handshakes_max");
             }
             tracing::debug!(peer = %stream.peer, "closed: others wait, and it has not said what it speaks");
-            return;
+            None
         }
-    };
-    admitted.has_greeted();
-    let bell = admitted.bell.clone();
-    match greeting {
-        Greeting::Native(first) => drive::serve::<Native>(stream, first, inner.shared.clone(), bell).await,
-        // On the heap, so that the tasks of all other connections are not larger for it.
-        Greeting::BothWays(first) => {
-            Box::pin(both::serve(stream, first, inner.shared.clone(), bell)).await;
-        }
-        Greeting::NetRpc(first) => drive::serve::<NetRpc>(stream, first, inner.shared.clone(), bell).await,
-        Greeting::Done => {}
     }
 }
 
 /// Runs `future` until the connection is told to end.
-async fn unless_stopped<F: Future>(bell: &Bell, future: F) -> Option<F::Output> {
-    let mut future = pin!(future);
-    poll_fn(|cx| {
+fn unless_stopped<F: Future>(
+    bell: &Bell,
+    mut future: Pin<&mut F>,
+) -> impl Future<Output = Option<F::Output>> {
+    poll_fn(move |cx| {
         bell.listen(cx.waker());
         if bell.ordered() != Order::Serve {
             return Poll::Ready(None);
         }
         future.as_mut().poll(cx).map(Some)
     })
-    .await
 }
 
 /// Finds out what a stream speaks, within the time for that.
 ///
 /// The time begins with the first byte: Go's clients say nothing between dialling and their first call,
 /// which may be hours apart. Until then a connection costs little, and makes room when others wait.
-async fn greeting_in_time(inner: &Inner, stream: &mut Stream) -> io::Result<Greeting> {
+async fn greeting_in_time(inner: &Inner, stream: &mut Stream, bytes: &mut Vec<u8>) -> io::Result<Greeting> {
     let limits = &inner.shared.limits;
-    let mut bytes = Vec::new();
     let late = |_| io::Error::from(io::ErrorKind::TimedOut);
-    let first = tokio::time::timeout(limits.idle_timeout, read_more(stream, &mut bytes));
+    let first = tokio::time::timeout(limits.idle_timeout, read_more(stream, bytes));
     if first.await.map_err(late)?? == 0 {
         // A health check, or a peer that changed its mind.
         return Ok(Greeting::Done);
@@ -166,31 +201,36 @@ async fn greeting_in_time(inner: &Inner, stream: &mut Stream) -> io::Result<Gree
 
 /// Reads once, into the end of `bytes`; returns how many came.
 async fn read_more(stream: &mut Stream, bytes: &mut Vec<u8>) -> io::Result<usize> {
-    let mut chunk = [0; 2048];
-    let came = stream.reader.read(&mut chunk).await?;
-    bytes.extend_from_slice(chunk.get(..came).unwrap_or_default());
-    Ok(came)
+    poll_fn(|cx| {
+        // On the stack of the thread: in a future it would make every connection's task larger.
+        let mut chunk = [MaybeUninit::uninit(); 2048];
+        let mut room = ReadBuf::uninit(&mut chunk);
+        ready!(Pin::new(&mut stream.reader).poll_read(cx, &mut room))?;
+        bytes.extend_from_slice(room.filled());
+        Poll::Ready(Ok(room.filled().len()))
+    })
+    .await
 }
 
-async fn greet(inner: &Inner, stream: &mut Stream, mut bytes: Vec<u8>) -> io::Result<Greeting> {
+async fn greet(inner: &Inner, stream: &mut Stream, bytes: &mut Vec<u8>) -> io::Result<Greeting> {
     loop {
         // The first byte of a native stream begins nothing else.
-        match native::recognises(&bytes) {
+        match native::recognises(bytes) {
             Some(true) => return greet_native(stream, bytes).await,
             Some(false) => {}
-            None if read_more(stream, &mut bytes).await? == 0 => return Ok(Greeting::Done),
+            None if read_more(stream, bytes).await? == 0 => return Ok(Greeting::Done),
             None => continue,
         }
-        match (tunnel::recognises(&bytes), netrpc::recognises(&bytes)) {
+        match (tunnel::recognises(bytes), netrpc::recognises(bytes)) {
             (Some(true), _) => return greet_http(inner, stream, bytes).await,
-            (Some(false), Recognition::Yes) => return Ok(Greeting::NetRpc(bytes)),
+            (Some(false), Recognition::Yes) => return Ok(Greeting::NetRpc),
             (None, _) | (_, Recognition::Undecided) => {
-                if read_more(stream, &mut bytes).await? == 0 {
+                if read_more(stream, bytes).await? == 0 {
                     return Ok(Greeting::Done);
                 }
             }
             (Some(false), Recognition::No) => {
-                let first = crate::error::shown(bytes.get(..16).unwrap_or(&bytes));
+                let first = crate::error::shown(bytes.get(..16).unwrap_or(bytes));
                 tracing::info!(peer = %stream.peer, first, "closed: it speaks no protocol that is served here");
                 return Ok(Greeting::Done);
             }
@@ -199,24 +239,24 @@ async fn greet(inner: &Inner, stream: &mut Stream, mut bytes: Vec<u8>) -> io::Re
 }
 
 /// Looks whether the caller offers services. It does not wait for an answer before it has said so.
-async fn greet_native(stream: &mut Stream, mut bytes: Vec<u8>) -> io::Result<Greeting> {
+async fn greet_native(stream: &mut Stream, bytes: &mut Vec<u8>) -> io::Result<Greeting> {
     loop {
-        match native::split::offers(&bytes) {
-            Some(true) => return Ok(Greeting::BothWays(bytes)),
-            Some(false) => return Ok(Greeting::Native(bytes)),
-            None if read_more(stream, &mut bytes).await? == 0 => return Ok(Greeting::Done),
+        match native::split::offers(bytes) {
+            Some(true) => return Ok(Greeting::BothWays),
+            Some(false) => return Ok(Greeting::Native),
+            None if read_more(stream, bytes).await? == 0 => return Ok(Greeting::Done),
             None => {}
         }
     }
 }
 
-async fn greet_http(inner: &Inner, stream: &mut Stream, mut bytes: Vec<u8>) -> io::Result<Greeting> {
+async fn greet_http(inner: &Inner, stream: &mut Stream, bytes: &mut Vec<u8>) -> io::Result<Greeting> {
     let paths = Paths { tunnels: &inner.tunnels, page: inner.page.then_some(netrpc::PAGE_PATH) };
     let wanted = loop {
-        if let Some(wanted) = tunnel::read_request(&bytes, &paths, &inner.shared.limits) {
+        if let Some(wanted) = tunnel::read_request(bytes, &paths, &inner.shared.limits) {
             break wanted;
         }
-        if read_more(stream, &mut bytes).await? == 0 {
+        if read_more(stream, bytes).await? == 0 {
             return Ok(Greeting::Done);
         }
     };
@@ -227,7 +267,7 @@ async fn greet_http(inner: &Inner, stream: &mut Stream, mut bytes: Vec<u8>) -> i
             stream.writer.flush().await?;
             // What was sent without waiting for our 200 is part of the stream: Go loses it, we do not.
             bytes.drain(..used);
-            return Ok(Greeting::NetRpc(bytes));
+            return Ok(Greeting::NetRpc);
         }
         Wanted::Page { is_head } => tunnel::page(&netrpc::page::render(inner.shared.router.list()), is_head),
         Wanted::Refused(status) => tunnel::refusal(status),
@@ -235,7 +275,26 @@ async fn greet_http(inner: &Inner, stream: &mut Stream, mut bytes: Vec<u8>) -> i
     stream.writer.write_all(&reply).await?;
     Pin::new(&mut stream.writer).shutdown().await?;
     // A peer that is still sending would see a reset, and with it lose the reply.
-    let mut rest = [0; 2048];
-    while stream.reader.read(&mut rest).await? > 0 {}
+    while read_more(stream, bytes).await? > 0 {
+        bytes.clear();
+    }
     Ok(Greeting::Done)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::peer::Peer;
+    use crate::server::Server;
+
+    #[test]
+    fn the_task_of_a_connection_has_room_for_what_serves_it_and_no_more() {
+        let inner = Server::builder().build().expect("it offers nothing").inner.clone();
+        let stream = Stream::new(tokio::io::empty(), tokio::io::sink(), Peer::named("nobody"));
+        let admitted = inner.connections.admit(&stream.peer, &inner.shared.limits).expect("there is room");
+
+        let serving = serve(inner, stream, admitted);
+
+        assert!(size_of_val(&serving) <= 1152, "it takes {} bytes", size_of_val(&serving));
+    }
 }

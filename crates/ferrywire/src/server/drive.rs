@@ -22,7 +22,12 @@ use crate::timer::{self, Timer};
 use crate::transport::Stream;
 
 /// Serves a connection that speaks `P` until it ends. `first` are the bytes that have been read already.
-pub(crate) async fn serve<P: Protocol>(stream: Stream, first: Vec<u8>, shared: Arc<Shared>, bell: Arc<Bell>) {
+pub(crate) fn serve<P: Protocol>(
+    stream: Stream,
+    first: Vec<u8>,
+    shared: Arc<Shared>,
+    bell: Arc<Bell>,
+) -> impl Future<Output = ()> + Send {
     shared.serving.fetch_add(1, Ordering::Relaxed);
     let connection = Connection::<P>::new(shared.clone(), stream.peer.clone(), bell.clone());
     let mut driver = Driver {
@@ -37,8 +42,11 @@ pub(crate) async fn serve<P: Protocol>(stream: Stream, first: Vec<u8>, shared: A
         bell,
         waker: None,
     };
-    let ended = poll_fn(|cx| driver.poll(cx)).await;
-    tracing::debug!(peer = %driver.stream.peer, ?ended, "connection closed");
+    // A block and not a function, whose future would have room for its arguments beside the driver.
+    async move {
+        let ended = poll_fn(|cx| driver.poll(cx)).await;
+        tracing::debug!(peer = %driver.stream.peer, ?ended, "connection closed");
+    }
 }
 
 struct Driver<P: Protocol> {
