@@ -206,6 +206,10 @@ impl<P: Protocol> Driver<P> {
                 received = connection.receive_late(bytes, waited);
                 received.used
             });
+            if self.watch.quiet.reads == 0 {
+                // The bytes that were read before came in a buffer that no read of ours has a use for.
+                self.input.rest();
+            }
             self.watch.note_arrival(received, self.input.tail().len());
         }
         for _ in 0..READS_MAX {
