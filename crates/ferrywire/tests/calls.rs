@@ -457,6 +457,54 @@ async fn a_dropped_call_sends_gos_word_for_a_withdrawal() {
     assert_eq!(doubled.unwrap(), 42);
 }
 
+/// With every seat taken the word was not read, and the calls ran on.
+#[tokio::test(start_paused = true)]
+async fn gos_word_for_a_withdrawal_is_heard_while_every_seat_is_taken() {
+    let rig = Rig::with(limits(|limits| limits.calls_per_connection_max = 2)).await;
+    let mut raw = rig.raw().await;
+    for id in 1..=2 {
+        raw.ask(id, "Probe.Hold", &7_i64).await;
+    }
+    rig.bench.begun(2).await;
+
+    // However it is cut: header and body of a withdrawal come apart too.
+    for target in 1..=2 {
+        for byte in raw.cancel(target) {
+            raw.send(&[byte]).await;
+            settle().await;
+        }
+    }
+
+    rig.bench.gone(2).await;
+    raw.ask(3, "Probe.Twice", &21_i64).await;
+    // Behind the ends of the calls and of their withdrawals.
+    let doubled = loop {
+        match raw.reply::<i64>().await.unwrap() {
+            (3, doubled) => break doubled,
+            (id, ended) => assert!(ended.is_err(), "{id}"),
+        }
+    };
+    assert_eq!(doubled.unwrap(), 42);
+}
+
+/// Row C7.
+#[tokio::test(start_paused = true)]
+async fn a_withdrawal_behind_a_request_too_many_waits_with_it() {
+    let rig = Rig::with(limits(|limits| limits.calls_per_connection_max = 1)).await;
+    let mut raw = rig.raw().await;
+    for id in 1..=2 {
+        raw.ask(id, "Probe.Hold", &7_i64).await;
+    }
+    let cancel = raw.cancel(1);
+    raw.send(&cancel).await;
+    settle().await;
+    assert_eq!((rig.bench.begun_so_far(), rig.handle.running()), (1, 1));
+
+    rig.bench.let_go(2);
+
+    raw.hears_all(vec![(1, 7_i64), (2, 7)]).await;
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_call_that_ended_by_itself_sends_no_withdrawal() {
     let (ours, theirs) = pipe(4096);

@@ -14,6 +14,8 @@ mod compression;
 mod desk;
 #[path = "native/frames.rs"]
 mod frames;
+#[path = "native/full.rs"]
+mod full;
 #[path = "native/pulse.rs"]
 mod pulse;
 #[path = "native/python.rs"]

@@ -276,8 +276,8 @@ impl<P: Protocol> Driver<P> {
         let mut guard = self.connection.state();
         let state = &mut *guard;
         let (reads, waits) = (state.reads(), state.pending.next_deadline().is_some());
-        // A server with as many calls as it runs does not read, and so does not answer.
-        if !waits || state.pending.len() >= state.calls_max {
+        // A server with more calls than it runs, sent before it said how many, does not read and so does not answer.
+        if !waits || state.pending.len() > state.calls_max {
             self.pulse.begin(now, reads, limits);
             return Ok(());
         }

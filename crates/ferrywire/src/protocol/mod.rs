@@ -173,6 +173,14 @@ pub trait ReadRequests: Send + 'static {
         None
     }
 
+    /// Whether `bytes` go on with a request, as far as can be told; asked only while no call may be begun. What is
+    /// none, or too short to tell, is read nevertheless.
+    ///
+    /// A wire that cannot tell says yes: whatever comes then waits.
+    fn begins_request(&self, _bytes: &[u8]) -> bool {
+        true
+    }
+
     /// Where the bytes belong that come next, if they are those of a large body. They may be put there, and are
     /// then not shown to [`read`](Self::read), which must still be called.
     #[inline]

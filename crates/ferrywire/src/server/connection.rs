@@ -91,7 +91,7 @@ pub(crate) struct Received {
 pub(crate) enum Stop {
     /// The rest is not a whole message.
     NeedsBytes,
-    /// It has enough to do; the rest waits.
+    /// It has enough to do; the rest waits, from a request on if only seats are missing.
     Busy,
     /// A fair share of messages was taken; others may have a turn.
     Share,
@@ -113,6 +113,8 @@ pub(crate) struct Connection<P: Protocol> {
     ended: bool,
     /// Nothing at all is read any more.
     is_deaf: bool,
+    /// When bytes were last looked at without a free seat, a request was at their front: it waits for one.
+    awaits_seat: bool,
 }
 
 /// All of a connection but its reader, from which a request borrows.
@@ -164,7 +166,7 @@ impl<P: Protocol> Connection<P> {
             unsent: 0,
             waited: Duration::ZERO,
         };
-        Self { reader, bank, ended: false, is_deaf: false }
+        Self { reader, bank, ended: false, is_deaf: false, awaits_seat: false }
     }
 
     /// As [`receive`](Self::receive), for bytes that have waited here since they came: the callers' time has
@@ -192,7 +194,9 @@ impl<P: Protocol> Connection<P> {
                     return Received { used, stop: Stop::Ended };
                 }
             } else if !self.bank.has_room() {
-                return Received { used, stop: Stop::Busy };
+                if self.has_to_wait(rest) {
+                    return Received { used, stop: Stop::Busy };
+                }
             } else if let Some(plain) = self.reader.plain(rest) {
                 used += plain.used;
                 self.bank.call_plain(plain);
@@ -224,7 +228,17 @@ impl<P: Protocol> Connection<P> {
                 Err(error) => self.fail(&error),
             }
         }
+        self.awaits_seat = false;
         Received { used, stop: Stop::Share }
+    }
+
+    /// Whether what is at the front of `bytes` waits, now that there is no room: anything while replies pile up,
+    /// and a request while every seat is taken. Withdrawals are heard then: they are what makes room.
+    #[cold]
+    fn has_to_wait(&mut self, bytes: &[u8]) -> bool {
+        let is_piled_up = !self.bank.may_answer();
+        self.awaits_seat = !is_piled_up && self.reader.begins_request(bytes);
+        is_piled_up || self.awaits_seat
     }
 
     /// Nothing more is read: the stream cannot be followed.
@@ -295,11 +309,11 @@ impl<P: Protocol> Connection<P> {
         self.bank.clear();
     }
 
-    /// Whether a request would be read now.
+    /// Whether what comes would be read now.
     #[inline]
     pub(crate) fn wants_bytes(&self) -> bool {
         match self.ended {
-            false => self.bank.has_room(),
+            false => self.bank.has_room() || (!self.awaits_seat && self.bank.may_answer()),
             true => self.listens_on(),
         }
     }
@@ -307,6 +321,10 @@ impl<P: Protocol> Connection<P> {
     /// Where the next bytes belong, if they are those of a large body.
     #[inline]
     pub(crate) fn landing(&mut self) -> Option<Landing<'_>> {
+        // A body that has to wait for a seat waits in front of the reader, where it is found when there is one.
+        if !self.bank.has_seat() {
+            return None;
+        }
         self.reader.landing()
     }
 
@@ -409,9 +427,19 @@ impl<P: Protocol> Connection<P> {
 impl<P: Protocol> Bank<P> {
     #[inline]
     fn has_room(&self) -> bool {
+        self.has_seat() && self.may_answer()
+    }
+
+    /// Whether another call may run.
+    #[inline]
+    fn has_seat(&self) -> bool {
         self.seats.taken() < self.shared.limits.calls_per_connection_max
-            && self.waiting() < self.shared.limits.outbound_len_max
-            && !self.is_choked()
+    }
+
+    /// Whether what is read may be answered.
+    #[inline]
+    fn may_answer(&self) -> bool {
+        self.waiting() < self.shared.limits.outbound_len_max && !self.is_choked()
     }
 
     /// Whether enough large replies wait, and will be sent: one that waits for the peer's credit is no reason

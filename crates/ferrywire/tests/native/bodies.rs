@@ -11,8 +11,8 @@ use crate::frames::{Frame, flag, kind, short};
 use crate::support::{in_time, limits, settle};
 use crate::to_client::{ends_its_calls, waiting};
 
-const MORE: u16 = 0x0800;
-const CONTINUED: u16 = 0x1000;
+pub(crate) const MORE: u16 = 0x0800;
+pub(crate) const CONTINUED: u16 = 0x1000;
 const BACK: u16 = 0x4000;
 
 /// The first frame of a request of `Probe.Len`, of a body of so many bytes.

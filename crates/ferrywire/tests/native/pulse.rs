@@ -20,6 +20,7 @@ async fn a_server_that_does_not_read_says_that_it_is_there() {
     let began = Instant::now();
 
     wire.put(&hold(1)).await;
+    wire.put(&hold(2)).await;
     wire.put(&Frame::new(kind::PING, 0, 9, *b"there?")).await;
     for number in 1..=50 {
         assert_eq!(wire.next().await, Frame::new(kind::PING, 0, 0, []));
@@ -33,9 +34,11 @@ async fn a_server_that_does_not_read_says_that_it_is_there() {
     office.bench.let_go(1);
     assert_eq!(wire.next().await, Frame::new(kind::RESPONSE, 0, 1, [10]));
     assert_eq!(wire.next().await, Frame::new(kind::PONG, 0, 9, *b"there?"));
-    is_usable(&mut wire, 2).await;
-    tokio::time::sleep(Duration::from_secs(60)).await;
+    office.bench.let_go(1);
+    assert_eq!(wire.next().await, Frame::new(kind::RESPONSE, 0, 2, [10]));
     is_usable(&mut wire, 3).await;
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    is_usable(&mut wire, 4).await;
     assert_eq!(office.handle.limit_hits(), []);
 }
 

@@ -103,6 +103,18 @@ impl Frames {
         bytes.is_empty() && self.plain != NO_FLAGS
     }
 
+    /// Whether `bytes` go on with a frame of this kind, the direction's own, as far as they say it.
+    #[cold]
+    pub(super) fn goes_on_with(&self, kind: u16, bytes: &[u8]) -> bool {
+        match self.stage {
+            Stage::Preface | Stage::Hello { .. } => false,
+            Stage::Body => true,
+            Stage::Frames | Stage::Whole => {
+                Header::read(bytes).is_some_and(|(header, _)| header.kind() == kind)
+            }
+        }
+    }
+
     /// What is at the front of `bytes`.
     pub(super) fn next<'b>(&mut self, bytes: &'b [u8]) -> Result<Next<'b>> {
         match self.stage {

@@ -59,6 +59,10 @@ impl ReadRequests for Requests {
         self.timeout
     }
 
+    fn begins_request(&self, bytes: &[u8]) -> bool {
+        self.frames.goes_on_with(kind::REQUEST, bytes)
+    }
+
     #[inline]
     fn landing(&mut self) -> Option<Landing<'_>> {
         self.frames.landing()

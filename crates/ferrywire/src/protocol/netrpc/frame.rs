@@ -152,6 +152,14 @@ impl ReadRequests for Requests {
         let ask = Ask { tag: pair.seq, method, body, packed: None, timeout: None, metadata: None };
         Ok(Read::Message { message: Asked::Call(ask), used: pair.used })
     }
+
+    /// A withdrawal is told from a call by its header alone, and only where that is written as Go does.
+    fn begins_request(&self, bytes: &[u8]) -> bool {
+        match &self.pairs.header {
+            Some(kept) => kept.method != CANCEL.as_bytes(),
+            None => self.pairs.headers.peek(bytes).is_some_and(|method| method != Some(CANCEL.as_bytes())),
+        }
+    }
 }
 
 /// Reads the replies of a Go server.

@@ -49,6 +49,20 @@ impl HeaderReader {
         }
     }
 
+    /// The method that a header at the front of `bytes` names, if it is written as Go does; `None` if there are too few
+    /// bytes to tell.
+    pub(super) fn peek<'b>(&self, bytes: &'b [u8]) -> Option<Option<&'b [u8]>> {
+        let mut rest = bytes;
+        let len = match uint(&mut rest) {
+            Some(len) => usize::try_from(len).unwrap_or(usize::MAX),
+            // No length begins so, or its bytes have not come.
+            None => return if bytes.len() > size_of::<u64>() { Some(None) } else { None },
+        };
+        let value = bytes.get(..(bytes.len() - rest.len()).saturating_add(len))?;
+        let is_own = self.known_id.is_some() && int(&mut rest).map(i32::try_from) == self.known_id.map(Ok);
+        Some(self.kind.parse(value).filter(|_| is_own).map(|header| header.method))
+    }
+
     /// The header that `value`, a whole value of the type `id`, holds.
     ///
     /// # Errors
