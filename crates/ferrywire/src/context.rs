@@ -88,7 +88,8 @@ impl Context {
     }
 
     /// Adds an entry to what goes out beside the reply, on wires that carry such; it goes with a successful
-    /// reply only. See [`Metadata`] for what names and values may be.
+    /// reply only. See [`Metadata`] for what names and values may be: with others the caller gets an error of
+    /// [`Code::Internal`](crate::Code::Internal) that names the entry, in the reply's place.
     pub fn add_reply_metadata(&self, name: impl Into<String>, value: impl Into<Vec<u8>>) {
         let mut reply = self.reply.lock().unwrap_or_else(PoisonError::into_inner);
         reply.get_or_insert_default().insert(name, value);

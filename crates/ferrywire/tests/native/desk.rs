@@ -29,6 +29,9 @@ pub(crate) trait Desk {
     /// How many entries came beside the argument; each goes back beside the reply, as `re-` and its name.
     async fn echo(&self, context: &Context) -> u64;
 
+    /// So many entries go back beside the reply, `name` and a number each, with values of so many bytes.
+    async fn adorn(&self, context: &Context, name: String, entries: u64, len: u64) -> u64;
+
     /// The number, after so many milliseconds.
     async fn wait(&self, for_ms: u64) -> u64;
 
@@ -79,6 +82,13 @@ impl Desk for Clerk {
             context.add_reply_metadata(format!("re-{name}"), value);
         }
         context.metadata().iter().count() as u64
+    }
+
+    async fn adorn(&self, context: &Context, name: String, entries: u64, len: u64) -> u64 {
+        for number in 0..entries {
+            context.add_reply_metadata(format!("{name}{number}"), vec![7; len as usize]);
+        }
+        entries
     }
 
     async fn wait(&self, for_ms: u64) -> u64 {

@@ -60,6 +60,32 @@ async fn as_much_metadata_travels_as_the_page_allows() {
     assert_eq!(call.await.unwrap(), 128);
 }
 
+/// What a method wanted to send beside its reply and could not was left out, and nobody knew.
+#[tokio::test(start_paused = true)]
+async fn a_reply_with_metadata_that_cannot_be_sent_is_an_error_that_names_it() {
+    let office = Office::new().await;
+    let desk = office.desk().await;
+    let cannot = [
+        (("no blanks", 1, 0), "no metadata can be called `no blanks0`"),
+        (("é", 1, 0), "no metadata can be called `é0`"),
+        (("n", 129, 0), "in 129 entries is over the limit of 8192 bytes and 128 entries, from `n128` on"),
+        (("big", 3, 4000), "12021 bytes in 3 entries is over the limit"),
+        (("big", 3, 4000), "from `big2` on"),
+        (("huge", 1, 70_000), "from `huge0` on"),
+        ((&*"n".repeat(255), 1, 0), "no metadata can be called `nnnn"),
+    ];
+
+    for ((name, entries, len), why) in cannot {
+        let error = desk.adorn(name.to_owned(), entries, len).await.unwrap_err();
+        assert_eq!((error.code(), error.is_remote(), error.may_have_run()), (Code::Internal, true, true));
+        assert!(error.message().contains(why), "{error}");
+        // The connection is in step, and the next reply is as it should be.
+        let (_, back) = desk.adorn("Nice-".to_owned(), 1, 1).with_metadata().await.unwrap();
+        assert_eq!(back.get("nice-0"), Some(&[7][..]));
+    }
+    assert_eq!((office.handle.connections(), office.handle.limit_hits()), (1, vec![]));
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_trace_reaches_the_method() {
     let desk = Office::new().await.desk().await;

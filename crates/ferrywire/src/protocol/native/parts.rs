@@ -224,7 +224,7 @@ pub(super) fn is_name(name: &str) -> bool {
 /// Which entry cannot, and why.
 pub(super) fn check_metadata(metadata: &Metadata) -> Result<()> {
     let refused = |text: String| Err(Error::new(Code::InvalidArgument, text));
-    let (mut len, mut entries) = (0, 0);
+    let (mut len, mut entries, mut first_beyond) = (0, 0, None);
     for (name, value) in metadata.iter() {
         if !is_name(&name.to_ascii_lowercase()) {
             let name = crate::error::shown(name.as_bytes());
@@ -233,19 +233,22 @@ pub(super) fn check_metadata(metadata: &Metadata) -> Result<()> {
         }
         len += 3 + name.len() + value.len();
         entries += 1;
+        if len > METADATA_LEN_MAX || entries > METADATA_ENTRIES_MAX {
+            first_beyond.get_or_insert(name);
+        }
     }
-    if len > METADATA_LEN_MAX || entries > METADATA_ENTRIES_MAX {
-        let limits = format!("{METADATA_LEN_MAX} bytes and {METADATA_ENTRIES_MAX} entries");
-        return refused(format!(
-            "metadata of {len} bytes in {entries} entries is over the limit of {limits}"
-        ));
-    }
-    Ok(())
+    let Some(name) = first_beyond else {
+        return Ok(());
+    };
+    let limits = format!("{METADATA_LEN_MAX} bytes and {METADATA_ENTRIES_MAX} entries");
+    refused(format!(
+        "metadata of {len} bytes in {entries} entries is over the limit of {limits}, from `{name}` on"
+    ))
 }
 
 /// Appends the parts of metadata; returns the flags that announce them.
 ///
-/// Entries that are read nowhere are left out: a caller is told before, see [`check_metadata`]; a method is not.
+/// Whoever calls has seen to it that it can be sent, see [`check_metadata`].
 pub(super) fn put_metadata(out: &mut Vec<u8>, metadata: &Metadata) -> u16 {
     let mut flags = 0;
     if let Some(trace) = metadata.trace() {
@@ -259,16 +262,8 @@ pub(super) fn put_metadata(out: &mut Vec<u8>, metadata: &Metadata) -> u16 {
     }
     let len_at = out.len();
     out.extend_from_slice(&[0; 2]);
-    let mut entries = 0;
     for (name, value) in metadata.iter() {
-        let name = name.to_ascii_lowercase();
-        let len = out.len() - len_at - 2;
-        let fits = entries < METADATA_ENTRIES_MAX && len + 3 + name.len() + value.len() <= METADATA_LEN_MAX;
-        if !is_name(&name) || !fits {
-            continue;
-        }
-        entries += 1;
-        put_short_text(out, name.as_bytes());
+        put_short_text(out, name.to_ascii_lowercase().as_bytes());
         out.extend_from_slice(&(value.len() as u16).to_le_bytes());
         out.extend_from_slice(value);
     }

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use super::frame::{Frames, Next, Put, word_of};
 use super::header::{HEADER_LEN, Header, flag, kind, malformed};
 use super::outgoing::{self, Begun, FLAT_LEN_MAX, Outgoing};
-use super::parts::{Cursor, Parts, put_metadata, put_packed};
+use super::parts::{Cursor, Parts, check_metadata, put_metadata, put_packed};
 use super::{Tag, Word};
 use crate::body::{Body, Written};
 use crate::codec::{Format, Told};
@@ -152,6 +152,12 @@ impl ReplyWriter {
         if len > self.body_len_max {
             out.truncate(at);
             return self.refuse(out, tag, b"", &too_long("a reply", len, self.body_len_max));
+        }
+        if let Some(Err(error)) = written.metadata.as_deref().map(check_metadata) {
+            // A caller that got the reply without it would not know that something is missing.
+            out.truncate(at);
+            let text = format!("the reply's metadata cannot be sent: {}", error.message());
+            return self.refuse(out, tag, b"", &Error::new(Code::Internal, text));
         }
         if let Some(algorithm) = self.put.compression() {
             written.pack(algorithm, out, body_at);
