@@ -270,6 +270,12 @@ pub trait WriteReplies: Send + 'static {
     /// there, even if it does not read.
     fn ping(&mut self, _out: &mut Vec<u8>) {}
 
+    /// Whether a request that is taken after another is also the later one of both for [`leave`](Self::leave).
+    #[inline]
+    fn is_later(_tag: &Self::Tag, _than: &Self::Tag) -> bool {
+        true
+    }
+
     /// Appends that no further request is taken, on wires that have a word for it: because of `error`, or
     /// because the server is shut down. `last` is the latest request that was taken.
     fn leave(&mut self, _out: &mut Vec<u8>, _last: Option<&Self::Tag>, _error: Option<&Error>) {}

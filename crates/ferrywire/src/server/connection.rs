@@ -511,7 +511,9 @@ impl<P: Protocol> Bank<P> {
                 Ok(body) => {
                     let timeout =
                         self.shared.limits.granted(ask.timeout.map(|timeout| timeout - self.waited));
-                    self.last_tag = Some(ask.tag.clone());
+                    if self.last_tag.as_ref().is_none_or(|last| P::WriteReplies::is_later(&ask.tag, last)) {
+                        self.last_tag = Some(ask.tag.clone());
+                    }
                     let method = route.method as usize;
                     let request = Request { method, body, timeout, metadata: ask.metadata };
                     return match ask.packed {

@@ -252,3 +252,23 @@ async fn a_reply_that_is_left_half_way_ends_its_call() {
     assert!([Code::DeadlineExceeded, Code::Unavailable].contains(&error.code()), "{error}");
     assert!(error.may_have_run());
 }
+
+/// The rest of a large request comes behind later ones: the farewell named it, as if those had not been accepted, and
+/// their caller could have sent them again though they ran.
+#[tokio::test(start_paused = true)]
+async fn a_farewell_names_the_largest_id_whatever_became_whole_last() {
+    let office = Office::new().await;
+    let mut wire = office.wire().await;
+    wire.put(&begun(1, 3, &[2])).await;
+    wire.put(&hold(2)).await;
+    office.bench.begun(1).await;
+    wire.put(&continued(kind::REQUEST, 1, &[2, 3])).await;
+    assert_eq!(wire.next().await, Frame::new(kind::RESPONSE, 0, 1, [2]));
+
+    office.handle.shutdown();
+
+    let farewell = wire.next().await;
+    assert_eq!((farewell.kind(), farewell.id), (kind::GO_AWAY, 2), "{farewell:?}");
+    office.bench.let_go(1);
+    assert_eq!(wire.next().await, Frame::new(kind::RESPONSE, 0, 2, [10]));
+}

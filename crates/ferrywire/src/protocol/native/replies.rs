@@ -121,6 +121,12 @@ impl WriteReplies for ReplyWriter {
         self.put.ping(out);
     }
 
+    /// The rest of a large request may come behind smaller ones that were asked after it.
+    #[inline]
+    fn is_later(tag: &Tag, than: &Tag) -> bool {
+        tag.id > than.id
+    }
+
     fn leave(&mut self, out: &mut Vec<u8>, last: Option<&Tag>, error: Option<&Error>) {
         let (code, text) = match error {
             Some(error) => (error.code() as u16, error.message()),
