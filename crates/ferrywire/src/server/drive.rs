@@ -178,8 +178,14 @@ impl<P: Protocol> Driver<P> {
             return self.poll_close(cx);
         }
         if let Some(limit) = self.account().or_else(|| self.poll_watch(cx)) {
+            let may_say_farewell = P::RECONNECTS && limit == "idle_timeout";
+            if may_say_farewell && self.connection.has_ended() {
+                // It has been said, and what is left is a reply that the peer does not ask for.
+                self.connection.clear();
+                return Poll::Ready(End::Limit(limit));
+            }
             self.shared.hits.note(limit);
-            if P::RECONNECTS && limit == "idle_timeout" {
+            if may_say_farewell {
                 // A call that is on its way at this moment has not run, and its caller learns that.
                 self.connection.leave_idle();
                 cx.waker().wake_by_ref();

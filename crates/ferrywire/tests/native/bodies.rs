@@ -272,3 +272,37 @@ async fn a_farewell_names_the_largest_id_whatever_became_whole_last() {
     office.bench.let_go(1);
     assert_eq!(wire.next().await, Frame::new(kind::RESPONSE, 0, 2, [10]));
 }
+
+/// A request of `Probe.Fill`, whose reply is a little longer than what may be sent without credit.
+fn fill_too_much(id: u64) -> Frame {
+    // 2 MiB less the four bytes of the length, and eight more.
+    Frame::named(id, "Probe.Fill", 0, &[], &[0x84, 0x80, 0x80, 0x01])
+}
+
+/// Reads all that comes of such a reply without credit.
+async fn takes_the_window(wire: &mut crate::frames::Wire, id: u64) {
+    let mut came = 0;
+    while came < 2 << 20 {
+        let frame = wire.next().await;
+        assert_eq!((frame.kind(), frame.id), (kind::RESPONSE, id));
+        came += frame.payload.len();
+    }
+}
+
+/// The connection's task said farewell again and again, without end and without a rest.
+#[tokio::test(start_paused = true)]
+async fn a_peer_that_leaves_a_reply_and_falls_silent_is_idle() {
+    let office = Office::new().await;
+    let mut wire = office.wire().await;
+    wire.put(&fill_too_much(1)).await;
+    takes_the_window(&mut wire, 1).await;
+
+    for _ in 0..400 {
+        tokio::time::advance(Duration::from_secs(1)).await;
+        settle().await;
+    }
+
+    assert_eq!(office.handle.limit_hits(), [("idle_timeout", 1)]);
+    assert_eq!(office.handle.connections(), 0);
+    assert_eq!((wire.next().await.kind(), wire.hear().await), (kind::GO_AWAY, None));
+}
