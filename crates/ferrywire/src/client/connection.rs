@@ -229,7 +229,7 @@ impl<P: Protocol> Connection<P> {
     fn has_room(&self, state: &Locked<P>) -> bool {
         state.pending.len() + state.line.promised() < state.calls_max
             && state.out.len() < self.limits.outbound_len_max
-            && state.writer.unsent().len < self.limits.bytes_in_flight_max
+            && state.writer.unsent().kept < self.limits.bytes_in_flight_max
     }
 
     /// Whether the first in the line has nothing to wait for. A connection that has ended says so when the call is

@@ -141,6 +141,8 @@ pub struct Unsent {
     pub bodies: usize,
     /// How many bytes of them have not been handed out.
     pub len: usize,
+    /// How many bytes of memory are kept for their sake: a body may lie in one storage to its end.
+    pub kept: usize,
     /// Whether the peer takes more of one of them.
     pub can_go_on: bool,
 }

@@ -415,7 +415,7 @@ impl<P: Protocol> Connection<P> {
     #[inline]
     pub(crate) fn held(&self) -> usize {
         let partial = self.reader.partial().map_or(0, |partial| partial.held);
-        self.bank.seats.held() + self.bank.waiting() + self.bank.writer.unsent().len + partial
+        self.bank.seats.held() + self.bank.waiting() + self.bank.writer.unsent().kept + partial
     }
 
     /// Gives back memory that a burst has left.

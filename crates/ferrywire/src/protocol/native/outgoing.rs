@@ -40,6 +40,8 @@ struct Cut {
     is_one_way: bool,
     stretches: VecDeque<Bytes>,
     left: usize,
+    /// How much there was in the beginning: all of it may lie in one storage, which is kept until the end.
+    kept: usize,
     /// How much may be sent.
     credit: usize,
     /// All credit that this body has ever had.
@@ -77,6 +79,7 @@ impl Outgoing {
         Unsent {
             bodies: self.cuts.len(),
             len: self.cuts.iter().map(|cut| cut.left).sum(),
+            kept: self.cuts.iter().map(|cut| cut.kept).sum(),
             can_go_on: self.cuts.iter().any(|cut| cut.credit > 0),
         }
     }
@@ -93,7 +96,7 @@ impl Outgoing {
         let id = Put::id(out, at);
         put.finish(out, at);
         let credit = WINDOW.saturating_sub(here);
-        self.cuts.push_back(Cut { id, kind, is_one_way, stretches, left, credit, granted: 0 });
+        self.cuts.push_back(Cut { id, kind, is_one_way, stretches, left, kept: left, credit, granted: 0 });
     }
 
     /// Appends the next pieces, up to about `most` bytes; says how many bytes these are. The long stretches
@@ -213,4 +216,32 @@ fn split_off(out: &mut Vec<u8>, from: usize) -> Bytes {
     }
     let front = out.get(..from).unwrap_or_default().to_vec();
     Bytes::from(std::mem::replace(out, front)).slice(from..)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::limits::Limits;
+    use crate::protocol::Terms;
+
+    /// Row A13: a peer that took all but a byte of each reply made the server keep all of them, and count a byte.
+    #[test]
+    fn what_is_left_of_a_body_counts_as_all_that_is_kept_for_it() {
+        let limits = Limits::default();
+        let (put, mut outgoing, mut out) = (Put::new(&Terms::new(&limits)), Outgoing::default(), Vec::new());
+        put.begin(&mut out, 1, 0, 7);
+        let stretches = VecDeque::from([Bytes::from(vec![7; WINDOW + 5])]);
+        let body_at = out.len();
+        outgoing.begin(&put, &mut out, Begun { at: 0, body_at, kind: 1, is_one_way: false, stretches });
+
+        while outgoing.unsent().can_go_on {
+            outgoing.pieces(&put, &mut Vec::new(), &mut Vec::new(), PIECE_LEN);
+        }
+
+        let unsent = Unsent { bodies: 1, len: 5, kept: WINDOW + 5, can_go_on: false };
+        assert_eq!(outgoing.unsent(), unsent);
+        outgoing.credit(7, 100).expect("so much may be granted");
+        outgoing.pieces(&put, &mut Vec::new(), &mut Vec::new(), PIECE_LEN);
+        assert_eq!(outgoing.unsent(), Unsent::default());
+    }
 }
