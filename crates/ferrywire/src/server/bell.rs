@@ -112,7 +112,8 @@ impl Bell {
         let mut rung = self.rung();
         // Looked at again under the lock: whoever makes room wakes those who stand in the list by then.
         let is_full = self.waiting.load(Ordering::Acquire) >= most;
-        if is_full {
+        // One that was woken for something else stands there already.
+        if is_full && !rung.held_back.iter().any(|other| other.will_wake(call)) {
             rung.held_back.push(call.clone());
         }
         is_full
@@ -202,5 +203,26 @@ impl Wake for SeatBell {
         if let Some(task) = task {
             task.wake();
         }
+    }
+}
+
+#[cfg(all(test, not(ferrywire_loom)))]
+mod tests {
+    use super::*;
+
+    /// One that was woken for something else stood in the list once more each time.
+    #[test]
+    fn a_call_that_is_held_back_stands_in_the_list_once() {
+        let bell = Bell::new();
+        let call = Waker::from(SeatBell::new(0, bell.clone()));
+        bell.note_waiting(100, 100);
+
+        for _ in 0..10 {
+            assert!(bell.holds_back(100, &call));
+        }
+
+        assert_eq!(bell.rung().held_back.len(), 1);
+        bell.note_waiting(0, 100);
+        assert!(bell.rung().held_back.is_empty());
     }
 }
