@@ -13,6 +13,7 @@ use crate::placement::Placement;
 use crate::session::Session;
 use crate::{keep, output_directory};
 
+mod glance;
 mod goals;
 mod measured;
 mod table;
@@ -100,6 +101,9 @@ pub fn run(effort: &Effort, choice: &Choice) -> Result<()> {
                 all.push((measured, table));
             }
         }
+        let tables: Vec<_> =
+            all.iter().map(|(_, table)| table).filter(|table| table.placement == placement).collect();
+        glance::print(&tables, &choice.ours);
     }
     let (measured, tables): (Vec<_>, Vec<_>) = all.into_iter().unzip();
     let goals = goals::reached(&measured, &choice.ours);

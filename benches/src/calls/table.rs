@@ -72,6 +72,16 @@ impl Table {
         }
     }
 
+    /// The row of this name.
+    pub fn row(&self, name: &str) -> Option<&Row> {
+        self.rows.iter().find(|row| row.name == name)
+    }
+
+    /// The title without the placement, for a column.
+    pub fn column(&self) -> &str {
+        self.title.split_once(", ").map_or(self.title.as_str(), |(_, load)| load)
+    }
+
     pub fn print(&self) {
         let kept = self.conditions.len() - self.blocks_dropped;
         println!("### Placement {}\n\n{kept} blocks, {} dropped.\n", self.title, self.blocks_dropped);
