@@ -207,8 +207,7 @@ impl<P: Protocol> Connection<P> {
                 Ok(Read::Message { message, used: taken }) => {
                     used += taken;
                     match message {
-                        // Whoever sent it was told, or will be, that it has not run.
-                        Asked::Call(_) if self.ended => {}
+                        Asked::Call(ask) if self.ended => self.bank.call_behind_farewell(&ask.tag),
                         Asked::Call(ask) => self.bank.call(ask),
                         Asked::Cancel { target, reply_to } => self.bank.cancel(&target, reply_to),
                         Asked::Withdrawn(tag) => self.bank.withdrawn(&tag),
@@ -258,9 +257,11 @@ impl<P: Protocol> Connection<P> {
         }
     }
 
-    /// Whether what the peer says still matters though no request is taken: bodies of replies may need it.
+    /// Whether what the peer says still matters though no request is taken: bodies of replies may need it, calls may
+    /// be withdrawn, and who waits long may ask whether anybody is there.
     fn listens_on(&self) -> bool {
-        !self.is_deaf && self.bank.writer.unsent().bodies > 0
+        let waits = P::PINGS && self.pending() > 0;
+        !self.is_deaf && (waits || self.bank.writer.unsent().bodies > 0) && self.bank.may_answer()
     }
 
     /// Polls the calls that were woken.
@@ -540,6 +541,16 @@ impl<P: Protocol> Bank<P> {
             Wanted::Numbered(_) => b"",
         };
         self.refuse(&ask.tag, name, &refused);
+    }
+
+    /// A request came behind the farewell. Of a later one than that named, it said that it has not run; an earlier
+    /// one is a large request whose rest has come.
+    #[cold]
+    fn call_behind_farewell(&mut self, tag: &P::Tag) {
+        if self.last_tag.as_ref().is_some_and(|last| !P::WriteReplies::is_later(tag, last)) {
+            let error = Error::new(Code::Unavailable, "the server takes no further calls").not_executed();
+            self.refuse(tag, b"", &error);
+        }
     }
 
     /// Runs a call whose argument is compressed.

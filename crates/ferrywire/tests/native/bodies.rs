@@ -273,6 +273,26 @@ async fn a_farewell_names_the_largest_id_whatever_became_whole_last() {
     assert_eq!(wire.next().await, Frame::new(kind::RESPONSE, 0, 2, [10]));
 }
 
+/// It was below the id that the farewell named, and nobody answered it.
+#[tokio::test(start_paused = true)]
+async fn a_large_request_whose_rest_comes_behind_the_farewell_is_refused() {
+    let office = Office::new().await;
+    let mut wire = office.wire().await;
+    wire.put(&begun(1, 3, &[2])).await;
+    wire.put(&hold(2)).await;
+    office.bench.begun(1).await;
+    office.handle.shutdown();
+    let farewell = wire.next().await;
+    assert_eq!((farewell.kind(), farewell.id), (kind::GO_AWAY, 2), "{farewell:?}");
+
+    wire.put(&continued(kind::REQUEST, 1, &[2, 3])).await;
+
+    crate::desk::is_refused(&wire.next().await, 1, 14);
+    office.bench.let_go(1);
+    assert_eq!(wire.next().await, Frame::new(kind::RESPONSE, 0, 2, [10]));
+    assert_eq!(wire.hear().await, None);
+}
+
 /// A request of `Probe.Fill`, whose reply is a little longer than what may be sent without credit.
 fn fill_too_much(id: u64) -> Frame {
     // 2 MiB less the four bytes of the length, and eight more.

@@ -262,6 +262,29 @@ async fn a_server_that_is_shut_down_says_what_it_has_accepted() {
     in_time("the server ends", office.running).await.unwrap().unwrap();
 }
 
+/// Withdrawals were not read any more, and neither was the question whether anybody is there.
+#[tokio::test(start_paused = true)]
+async fn a_server_that_is_shut_down_still_hears_who_waits() {
+    let office = Office::new().await;
+    let mut wire = office.wire().await;
+    wire.put(&hold(1)).await;
+    wire.put(&hold(2)).await;
+    office.bench.begun(2).await;
+    office.handle.shutdown();
+    assert_eq!(wire.next().await.kind(), kind::GO_AWAY);
+
+    wire.put(&twice(3, 21)).await;
+    wire.put(&Frame::new(kind::PING, 0, 9, *b"there?")).await;
+    wire.put(&Frame::new(kind::CANCEL, 0, 1, [])).await;
+
+    assert_eq!(wire.next().await, Frame::new(kind::PONG, 0, 9, *b"there?"));
+    let withdrawn = wire.next().await;
+    assert_eq!((withdrawn.kind(), withdrawn.id, withdrawn.method), (kind::ERROR, 1, 1));
+    office.bench.let_go(1);
+    assert_eq!(wire.next().await, Frame::new(kind::RESPONSE, 0, 2, [10]));
+    assert_eq!(wire.hear().await, None);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_client_dials_anew_after_a_farewell() {
     let first = Office::new().await;
