@@ -6,7 +6,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 pub use crate::codec::shared::{SPLICE_LEN_MIN, Splice};
-use crate::codec::{Format, Preamble, Shape, Told, Types, shared};
+use crate::codec::{Form, Format, Json, Preamble, Shape, Told, Types, shared};
 use crate::compression::{Compression, PACKED_LEN_MIN, Packed};
 use crate::error::Result;
 use crate::metadata::Metadata;
@@ -80,13 +80,19 @@ pub struct Written {
     pub splices: Option<Box<Vec<Splice>>>,
     /// How the bytes are compressed, if they are.
     pub packed: Option<Packed>,
+    /// What the value is at its outermost, where its bytes leave a doubt.
+    pub form: Form,
 }
 
 impl Written {
     /// Whether there is nothing in it.
     #[inline]
     pub(crate) fn is_plain(&self) -> bool {
-        self.preamble.is_none() && self.metadata.is_none() && self.splices.is_none() && self.packed.is_none()
+        self.preamble.is_none()
+            && self.metadata.is_none()
+            && self.splices.is_none()
+            && self.packed.is_none()
+            && self.form == Form::Other
     }
 
     /// It has been seen to. Mostly there is nothing in it, and then nothing is dropped either.
@@ -163,8 +169,11 @@ impl<'s> Sink<'s> {
     /// See [`Codec::encode`](crate::codec::Codec::encode); the buffer is then as it was.
     #[inline]
     pub fn put<T: Serialize + ?Sized>(&mut self, value: &T, shape: &Shape) -> Result<()> {
-        let splices = self.may_splice.then_some(&mut self.written.splices);
+        let (splices, start) = (self.may_splice.then_some(&mut self.written.splices), self.out.len());
         self.written.preamble = shared::encode(self.format, value, shape, self.out, splices)?;
+        if self.format == Format::Json {
+            self.written.form = Json::form(value, self.out.get(start..).unwrap_or_default());
+        }
         Ok(())
     }
 }

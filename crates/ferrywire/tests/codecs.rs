@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::fmt::Debug;
 
-use ferrywire::codec::{Format, Shape, Told};
+use ferrywire::codec::{Format, Json, Shape, Told};
 use ferrywire::{Code, Phase, Result};
 use proptest::prelude::*;
 use serde::de::DeserializeOwned;
@@ -507,6 +507,56 @@ fn what_is_nil_in_go_is_empty() {
     let error = Format::Json.decode::<Vec<String>>(b"\"six\"", None).unwrap_err();
     assert!(error.message().starts_with("invalid type: string \"six\", expected a sequence"), "{error}");
     assert!(Format::Json.decode::<Point>(b"null", None).is_err());
+}
+
+#[test]
+fn json_reads_keys_in_any_case_as_go_does() {
+    #[derive(Debug, PartialEq, Serialize, Deserialize)]
+    struct Account {
+        user_name: String,
+        id: u8,
+    }
+    let account = Account { user_name: "Ada".to_owned(), id: 7 };
+
+    for body in [
+        &br#"{"user_name":"Ada","id":7}"#[..],
+        br#"{"UserName":"Ada","Id":7}"#,
+        br#"{"ID":7,"other":[{}],"userName":"Ada"}"#,
+        br#"{"\u0055serName":"Ada","id":7}"#,
+    ] {
+        assert_eq!(Format::Json.decode::<Account>(body, None).unwrap(), account);
+    }
+    assert_eq!(encode(Format::Json, &account).unwrap(), br#"{"user_name":"Ada","id":7}"#);
+    let twice = Format::Json.decode::<Account>(br#"{"Id":7,"id":7,"user_name":""}"#, None).unwrap_err();
+    assert!(twice.message().contains("duplicate field `id`"), "{twice}");
+}
+
+#[test]
+fn json_reads_nothing_from_whatever_holds_nothing() {
+    #[derive(Debug, PartialEq, Deserialize)]
+    struct Empty {}
+    for body in [&b"null"[..], b"{}", b"[]", b" "] {
+        Format::Json.decode::<()>(body, None).unwrap();
+    }
+    for body in [&b"{}"[..], b"[]", b" "] {
+        assert_eq!(Format::Json.decode::<Empty>(body, None).unwrap(), Empty {});
+    }
+    for body in [&b"[1]"[..], b"{\"a\":1}", b"0", b"\"\""] {
+        assert!(Format::Json.decode::<()>(body, None).is_err(), "{body:?}");
+    }
+}
+
+#[test]
+fn json_reads_zeros_where_no_value_is() {
+    type Parts = (u8, [f64; 2], Option<u8>, bool, Vec<Point>, HashMap<String, u8>);
+
+    assert_eq!(Format::Json.decode::<Point>(Json::ZERO, None).unwrap(), Point { x: 0, y: 0 });
+    assert_eq!(Format::Json.decode::<String>(Json::ZERO, None).unwrap(), "");
+    assert_eq!(
+        Format::Json.decode::<Parts>(Json::ZERO, None).unwrap(),
+        (0, [0.0; 2], None, false, Vec::new(), HashMap::new())
+    );
+    assert!(Format::Json.decode::<Result<u8, u8>>(Json::ZERO, None).is_err());
 }
 
 #[test]

@@ -13,7 +13,7 @@ use super::pending::Until;
 use super::pool::Pool;
 use crate::ambient;
 use crate::body::{Encode, Sink};
-use crate::codec::{Format, Preamble, Shape};
+use crate::codec::{Form, Format, Preamble, Shape};
 use crate::error::{Code, Error, Phase, Result};
 use crate::message::Head;
 use crate::transport::BoxFuture;
@@ -38,6 +38,7 @@ pub(crate) enum Argument<A> {
 pub(crate) struct Encoded {
     bytes: Vec<u8>,
     preamble: Option<&'static Preamble>,
+    form: Form,
     failed: Option<Error>,
 }
 
@@ -46,8 +47,8 @@ impl Encoded {
         let mut bytes = Vec::new();
         let mut sink = Sink::new(format, &mut bytes);
         let failed = sink.put(value, shape).err();
-        let preamble = sink.written.preamble;
-        Self { bytes, preamble, failed }
+        let (preamble, form) = (sink.written.preamble, sink.written.form);
+        Self { bytes, preamble, form, failed }
     }
 }
 
@@ -61,7 +62,7 @@ impl<A: Serialize> Encode for Argument<A> {
                     return Err(error.clone());
                 }
                 sink.out.extend_from_slice(&encoded.bytes);
-                sink.written.preamble = encoded.preamble;
+                (sink.written.preamble, sink.written.form) = (encoded.preamble, encoded.form);
                 Ok(())
             }
         }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Codec, Preamble, Shape, Types};
+use super::{Codec, Form, Preamble, Shape, Types};
 use crate::error::{Code, Error, Result};
 
 /// JSON, which this program was built without: every body in it is an error that says so.
@@ -24,6 +24,13 @@ impl Codec for Json {
 
     fn decode<'b, T: Deserialize<'b>>(_bytes: &'b [u8], _types: Option<&Arc<Types>>) -> Result<T> {
         Err(absent())
+    }
+}
+
+impl Json {
+    /// Nothing was written.
+    pub(crate) fn form<T: Serialize + ?Sized>(_value: &T, _bytes: &[u8]) -> Form {
+        Form::Other
     }
 }
 

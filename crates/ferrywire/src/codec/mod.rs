@@ -205,6 +205,19 @@ impl Format {
     }
 }
 
+/// What a value is at its outermost, where its bytes leave a doubt and some wires lay such values out differently. Told of
+/// JSON, whose bytes do.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Form {
+    /// Whatever its bytes say.
+    #[default]
+    Other,
+    /// `()`, or a struct without content: nothing, and not a value that happens to be missing.
+    Nothing,
+    /// A tuple of two or more: several values, and not one list.
+    Tuple,
+}
+
 /// What codecs have to know about a Rust type before its first value; learnt once, when first needed.
 ///
 /// One `static` stands for every argument and reply type of a service.

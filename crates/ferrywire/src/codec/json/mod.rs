@@ -5,11 +5,14 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Codec, DEPTH_MAX, Preamble, Shape, Types};
+use super::{Codec, DEPTH_MAX, Form, Preamble, Shape, Types};
 use crate::error::{Code, Error, Phase, Result};
 
+mod form;
+mod keys;
 mod read;
 mod write;
+mod zero;
 
 /// JSON.
 ///
@@ -17,6 +20,10 @@ mod write;
 /// are read from a list of numbers too, and a list of numbers from such a string. `null`, which is what Go writes for
 /// nil, is read as no bytes, an empty list or an empty map. A float that is not finite is an error, for JSON has no
 /// word for it. `Some(None)` arrives as `None`.
+///
+/// Fields are written by their names as serde has them. A key is read as the field of just that name, else as one that
+/// differs from it only in case and underscores, as Go reads keys: `UserName` is `user_name`. Nothing at all, as a
+/// struct without fields and `()` are, is read from `null`, `{}` and `[]`.
 #[derive(Clone, Copy, Debug)]
 pub struct Json;
 
@@ -49,6 +56,13 @@ impl Codec for Json {
     #[inline(never)]
     fn decode<'b, T: Deserialize<'b>>(bytes: &'b [u8], _types: Option<&Arc<Types>>) -> Result<T> {
         let depth = Depth::whole();
+        if bytes == Self::ZERO {
+            return T::deserialize(zero::Zero::<serde_json::Error>::new(&depth)).map_err(|source| {
+                Error::new(Code::InvalidArgument, source.to_string())
+                    .in_phase(Phase::Decode)
+                    .caused_by(source)
+            });
+        }
         let mut reader = serde_json::Deserializer::from_slice(bytes);
         T::deserialize(read::Bounded { inner: &mut reader, depth: &depth })
             .and_then(|value| reader.end().map(|()| value))
@@ -56,6 +70,21 @@ impl Codec for Json {
                 let text = format!("{source} of a json body of {} bytes", bytes.len());
                 Error::new(Code::InvalidArgument, text).in_phase(Phase::Decode).caused_by(source)
             })
+    }
+}
+
+impl Json {
+    /// A body that stands for zeros and empty texts, whatever the type: a space, which no value is written as.
+    pub const ZERO: &[u8] = b" ";
+
+    /// What a value is that was written as `bytes`.
+    #[inline]
+    pub(crate) fn form<T: Serialize + ?Sized>(value: &T, bytes: &[u8]) -> Form {
+        match bytes.first() {
+            // Only `null` and a list leave a doubt.
+            Some(b'n' | b'[') => form::of(value),
+            _ => Form::Other,
+        }
     }
 }
 

@@ -10,6 +10,7 @@ use serde::de::value::{MapDeserializer, SeqDeserializer};
 use serde::de::{self, DeserializeSeed, Deserializer, Error as _, Visitor};
 
 use super::Depth;
+use super::keys::Fields;
 
 /// What stands in front: of a deserializer, a visitor, an access or a seed.
 pub(super) struct Bounded<'d, I> {
@@ -59,15 +60,36 @@ impl<'de, D: Deserializer<'de>> Deserializer<'de> for Bounded<'_, D> {
         deserialize_str();
         deserialize_string();
         deserialize_option();
-        deserialize_unit();
-        deserialize_unit_struct(name: &'static str);
         deserialize_newtype_struct(name: &'static str);
         deserialize_tuple(len: usize);
         deserialize_tuple_struct(name: &'static str, len: usize);
-        deserialize_struct(name: &'static str, fields: &'static [&'static str]);
         deserialize_enum(name: &'static str, variants: &'static [&'static str]);
         deserialize_identifier();
         deserialize_ignored_any();
+    }
+
+    #[inline]
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        name: &'static str,
+        fields: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, D::Error> {
+        let visitor = self.before(Fields { visitor, names: fields });
+        self.inner.deserialize_struct(name, fields, visitor)
+    }
+
+    fn deserialize_unit<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, D::Error> {
+        let visitor = self.before(FromGo { visitor, wanted: Wanted::Nothing });
+        self.inner.deserialize_any(visitor)
+    }
+
+    fn deserialize_unit_struct<V: Visitor<'de>>(
+        self,
+        _name: &'static str,
+        visitor: V,
+    ) -> Result<V::Value, D::Error> {
+        self.deserialize_unit(visitor)
     }
 
     fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, D::Error> {
@@ -247,19 +269,20 @@ impl<'de, A: de::VariantAccess<'de>> de::VariantAccess<'de> for Bounded<'_, A> {
         fields: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, A::Error> {
-        let visitor = self.before(visitor);
+        let visitor = self.before(Fields { visitor, names: fields });
         self.inner.struct_variant(fields, visitor)
     }
 }
 
 /// What a receiver asked for.
 enum Wanted {
+    Nothing,
     Bytes,
     List,
     Map,
 }
 
-/// Takes what Go writes for such: base64 for a `[]byte`, `null` for what is nil.
+/// Takes what Go writes for such: base64 for a `[]byte`, `null` for what is nil, `{}` for a struct without fields.
 struct FromGo<V> {
     visitor: V,
     wanted: Wanted,
@@ -282,23 +305,34 @@ impl<'de, V: Visitor<'de>> Visitor<'de> for FromGo<V> {
                 numbers.end()?;
                 Ok(value)
             }
-            (Wanted::List, Err(_)) | (Wanted::Map, _) => self.visitor.visit_str(text),
+            (Wanted::List, Err(_)) | (Wanted::Map | Wanted::Nothing, _) => self.visitor.visit_str(text),
         }
     }
 
     fn visit_unit<E: de::Error>(self) -> Result<V::Value, E> {
         match self.wanted {
+            Wanted::Nothing => self.visitor.visit_unit(),
             Wanted::Bytes => self.visitor.visit_borrowed_bytes(&[]),
             Wanted::List => self.visitor.visit_seq(SeqDeserializer::new(std::iter::empty::<()>())),
             Wanted::Map => self.visitor.visit_map(MapDeserializer::new(std::iter::empty::<((), ())>())),
         }
     }
 
-    fn visit_seq<A: de::SeqAccess<'de>>(self, elements: A) -> Result<V::Value, A::Error> {
+    fn visit_seq<A: de::SeqAccess<'de>>(self, mut elements: A) -> Result<V::Value, A::Error> {
+        if let Wanted::Nothing = self.wanted
+            && elements.next_element::<de::IgnoredAny>()?.is_none()
+        {
+            return self.visitor.visit_unit();
+        }
         self.visitor.visit_seq(elements)
     }
 
-    fn visit_map<A: de::MapAccess<'de>>(self, entries: A) -> Result<V::Value, A::Error> {
+    fn visit_map<A: de::MapAccess<'de>>(self, mut entries: A) -> Result<V::Value, A::Error> {
+        if let Wanted::Nothing = self.wanted
+            && entries.next_entry::<de::IgnoredAny, de::IgnoredAny>()?.is_none()
+        {
+            return self.visitor.visit_unit();
+        }
         self.visitor.visit_map(entries)
     }
 }
