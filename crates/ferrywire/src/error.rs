@@ -145,6 +145,8 @@ struct Parts {
     is_remote: bool,
     /// The call certainly has not run.
     is_not_executed: bool,
+    /// The method that is not there, as the other side says, which does not say whose call that was.
+    missing: Option<Box<[u8]>>,
     phase: Option<Phase>,
     peer: Option<Arc<str>>,
     source: Option<Arc<dyn std::error::Error + Send + Sync>>,
@@ -165,6 +167,7 @@ impl Error {
             details: None,
             is_remote: false,
             is_not_executed: false,
+            missing: None,
             phase: None,
             peer: None,
             source: None,
@@ -244,6 +247,24 @@ impl Error {
     #[must_use]
     pub fn not_executed(mut self) -> Self {
         self.parts().is_not_executed = true;
+        self
+    }
+
+    /// Says that the other side has no method of this name, on wires where that is only a text and replies do not
+    /// repeat what was called. Whoever made the call compares: if it was of that method, it has not run and the
+    /// code is [`Code::Unimplemented`]; other names are those of calls that the method itself made.
+    #[must_use]
+    pub fn about_missing(mut self, method: &[u8]) -> Self {
+        self.parts().missing = Some(method.into());
+        self
+    }
+
+    /// The error as it is for who has called `method`; see [`about_missing`](Self::about_missing).
+    pub(crate) fn of_call(mut self, method: &str) -> Self {
+        if self.0.missing.as_deref() == Some(method.as_bytes()) {
+            let parts = self.parts();
+            (parts.code, parts.is_not_executed, parts.missing) = (Code::Unimplemented, true, None);
+        }
         self
     }
 
@@ -379,6 +400,16 @@ mod tests {
 
         assert_eq!(error.message(), "bad \u{fffd} text");
         assert_eq!(error.message_bytes(), b"bad \xff text");
+    }
+
+    #[test]
+    fn a_missing_method_is_that_of_its_own_call_only() {
+        let error = Error::new(Code::Unknown, "can't find A.B").remote().about_missing(b"A.B");
+
+        let (own, others) = (error.clone().of_call("A.B"), error.of_call("A.C"));
+
+        assert_eq!((own.code(), own.may_have_run()), (Code::Unimplemented, false));
+        assert_eq!((others.code(), others.may_have_run()), (Code::Unknown, true));
     }
 
     #[test]

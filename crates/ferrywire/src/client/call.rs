@@ -102,6 +102,7 @@ impl<A> Flight<'_, A> {
             // Whoever passes this on says that it was not their own caller's argument.
             return if error.peer().is_some() { error } else { error.at_peer(self.pool.name()) };
         }
+        let error = error.of_call(self.head.method);
         let theirs = error.details().and_then(|details| std::str::from_utf8(details).ok());
         let theirs = theirs.and_then(|text| text.strip_prefix(SCHEMA_LINE)?.strip_prefix('\n'));
         let (Code::FailedPrecondition, Some(theirs), Some(method)) =
