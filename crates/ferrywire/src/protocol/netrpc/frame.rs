@@ -11,8 +11,8 @@ use std::time::Duration;
 use ferrywire_gob::{Messages, Next};
 use serde::{Deserialize, Serialize};
 
-use super::CANCEL;
 use super::header::{Header, HeaderReader, Kind, REQUEST_DEFINITION, RESPONSE_DEFINITION, put_header};
+use super::{CANCEL, words};
 use crate::body::{Body, Written};
 use crate::codec::{Format, Preamble, Shape, Told};
 use crate::error::{Code, Error, Phase, Result};
@@ -202,18 +202,13 @@ impl ReadReplies for Replies {
 /// What a server's error text says. Go's own words for a method that is not there, this method's name
 /// included, tell that nothing has run; other names are those of calls that the method itself made.
 fn remote_error(method: &[u8], text: &[u8]) -> Error {
-    let is_about = |words: &str| text.strip_prefix(words.as_bytes()) == Some(method);
-    if [SERVICE_MISSING, METHOD_MISSING, ILL_FORMED].into_iter().any(is_about) {
+    if words::missing_in(text) == Some(method) {
         return Error::from_bytes(Code::Unimplemented, text).remote().not_executed();
     }
     Error::from_bytes(Code::Unknown, text).remote()
 }
 
 // ---- writing ----
-
-const SERVICE_MISSING: &str = "rpc: can't find service ";
-const METHOD_MISSING: &str = "rpc: can't find method ";
-const ILL_FORMED: &str = "rpc: service/method request ill-formed: ";
 
 /// Ids of withdrawals: their answers concern nobody. A call's id never has this bit.
 const WITHDRAWAL: u64 = 1 << 63;
@@ -278,12 +273,7 @@ impl WriteReplies for ReplyWriter {
     }
 
     fn refuse_missing(&mut self, out: &mut Vec<u8>, tag: &u64, method: &[u8], missing: Missing) {
-        let start = match missing {
-            Missing::Dot => ILL_FORMED,
-            Missing::Service => SERVICE_MISSING,
-            Missing::Method => METHOD_MISSING,
-        };
-        let text = [start.as_bytes(), method].concat();
+        let text = words::of_missing(missing, method);
         self.refuse(out, tag, method, &Error::from_bytes(Code::Unimplemented, &text));
     }
 

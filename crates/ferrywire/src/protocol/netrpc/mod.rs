@@ -10,6 +10,7 @@ mod frame;
 mod header;
 pub mod page;
 mod recognise;
+pub(super) mod words;
 
 pub use frame::{Replies, ReplyWriter, RequestWriter, Requests};
 pub use recognise::{Recognition, recognises};
