@@ -134,14 +134,15 @@ impl Whose {
     }
 }
 
-/// What there is of bodies that are sent in pieces.
+/// What there is of bodies that are sent in pieces, and of replies that are held back.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Unsent {
     /// How many they are.
     pub bodies: usize,
     /// How many bytes of them have not been handed out.
     pub len: usize,
-    /// How many bytes of memory are kept for their sake: a body may lie in one storage to its end.
+    /// How many bytes of memory are kept: for the sake of these bodies, as each may lie in one storage to its end, and by
+    /// replies that wait for other calls and not for the peer.
     pub kept: usize,
     /// Whether the peer takes more of one of them.
     pub can_go_on: bool,
