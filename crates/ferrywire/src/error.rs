@@ -205,7 +205,8 @@ impl Error {
 
     /// What the method said for programs to read, beside the text for people; encoded as the two agreed.
     ///
-    /// Carried by the native protocol; wires on which an error is a text carry none.
+    /// Carried by the native protocol, and by JSON-RPC 2.0 as the error's `data`; wires on which an error is a text carry
+    /// none.
     pub fn details(&self) -> Option<&[u8]> {
         self.0.details.as_deref()
     }

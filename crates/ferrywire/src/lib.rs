@@ -1,4 +1,4 @@
-//! RPC from a plain Rust trait, spoken to and from unmodified Go `net/rpc` programs.
+//! RPC from a plain Rust trait, spoken to and from unmodified Go `net/rpc` programs and whatever speaks JSON-RPC.
 //!
 //! Write a trait and put [`#[service]`](macro@service) on it. That gives a server, which takes any type that
 //! implements the trait, and a client with the same methods.

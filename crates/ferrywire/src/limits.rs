@@ -32,6 +32,14 @@ pub struct Limits {
     pub http_head_len_max: usize,
     /// The most header lines in an HTTP head; 64 unless set.
     pub http_headers_max: usize,
+    /// How deep a message of JSON-RPC nests, the message itself and what is passed over included; 128 unless set. A
+    /// deeper one closes its connection. Arguments and replies nest less deep, as their codec says.
+    pub json_depth_max: usize,
+    /// The longest id of a JSON-RPC request, in bytes; 64 unless set. A request of 2.0 with a longer one is no request,
+    /// and one of 1.0 closes its connection.
+    pub json_id_len_max: usize,
+    /// The most requests in a list of them, as JSON-RPC 2.0 has; 256 unless set. Nothing of a longer one runs.
+    pub batch_len_max: usize,
 
     /// The time from a connection's first byte until it is known what it speaks; 5 s unless set. Progress
     /// does not restart it.
@@ -132,6 +140,9 @@ impl Default for Limits {
             method_len_max: 255,
             http_head_len_max: 8 * KIB,
             http_headers_max: 64,
+            json_depth_max: 128,
+            json_id_len_max: 64,
+            batch_len_max: 256,
             handshake_timeout: Duration::from_secs(5),
             handshakes_max: 1024,
             frame_timeout: Duration::from_secs(10),

@@ -578,7 +578,7 @@ async fn another_protocol_is_closed_without_a_word() {
         b"SSH-2.0-OpenSSH_9.2\r\n",
         b"EHLO example.org\r\n",
         b"*1\r\n$4\r\nPING\r\n",
-        b"{\"method\":\"Probe.Twice\",\"params\":[21],\"id\":0}\n",
+        b"\"{\\\"method\\\":\\\"Probe.Twice\\\"}\"\n",
         b"\x08\x00\x00\x30\x00\x00\x00\x00",
         b"GETAWAY\r\n",
         b"PONG /_goRPC_ HTTP/1.0\n\n",

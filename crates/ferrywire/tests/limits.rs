@@ -1407,3 +1407,113 @@ mod pings_max {
         }
     }
 }
+
+/// A server, and the answers to JSON-RPC requests that are sent to it on one connection, until it is closed.
+#[cfg(feature = "json")]
+async fn answers(rig: &Rig, requests: &[u8]) -> Vec<serde_json::Value> {
+    let mut raw = rig.raw().await;
+    let _ = raw.try_send(requests).await;
+    let _ = raw.try_half_close().await;
+    let said = raw.is_closed().await;
+    said.split(|byte| *byte == b'\n')
+        .filter(|line| !line.is_empty())
+        .map(|line| serde_json::from_slice(line).unwrap())
+        .collect()
+}
+
+#[cfg(feature = "json")]
+mod json_depth_max {
+    use super::*;
+
+    fn nested(depth: usize) -> Vec<u8> {
+        // What is passed over counts as well.
+        let (open, close) = ("[".repeat(depth - 1), "]".repeat(depth - 1));
+        let twice = "\"method\":\"Probe.Twice\",\"params\":[21],\"id\":1";
+        format!("{{\"jsonrpc\":\"2.0\",\"other\":{open}{close},{twice}}}").into_bytes()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_deeper_message_closes_its_connection() {
+        let rig = Rig::new().await;
+        let bystander = rig.bystander().await;
+
+        let said = answers(&rig, &[nested(129), nested(2)].concat()).await;
+
+        assert_eq!(said.len(), 1);
+        assert_eq!(said[0]["error"]["message"], "values nest deeper than 128");
+        bystander.is_unaffected().await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_message_of_just_that_depth_is_answered() {
+        let rig = Rig::new().await;
+
+        let said = answers(&rig, &nested(128)).await;
+
+        assert_eq!(said[0]["result"], 42);
+    }
+}
+
+#[cfg(feature = "json")]
+mod json_id_len_max {
+    use super::*;
+
+    fn request(version: &str, len: usize) -> Vec<u8> {
+        let id = "x".repeat(len - 2);
+        format!("{{{version}\"method\":\"Probe.Twice\",\"params\":[21],\"id\":\"{id}\"}}").into_bytes()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_request_of_2_0_with_a_longer_one_is_none() {
+        let rig = Rig::new().await;
+        let two = "\"jsonrpc\":\"2.0\",";
+
+        let said = answers(&rig, &[request(two, 65), request(two, 64)].concat()).await;
+
+        assert_eq!(said.len(), 2);
+        assert_eq!(said[0]["error"]["code"], -32600);
+        assert!(said[0]["id"].is_null());
+        assert_eq!(said[1]["id"].as_str().unwrap().len(), 62);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_of_1_0_closes_its_connection() {
+        let rig = Rig::new().await;
+
+        let said = answers(&rig, &[request("", 64), request("", 65), request("", 64)].concat()).await;
+
+        assert_eq!(said.len(), 1);
+        assert_eq!(said[0]["result"], 42);
+    }
+}
+
+#[cfg(feature = "json")]
+mod batch_len_max {
+    use super::*;
+
+    fn list(len: usize) -> Vec<u8> {
+        let request =
+            |id| format!("{{\"jsonrpc\":\"2.0\",\"method\":\"Probe.Twice\",\"params\":[{id}],\"id\":{id}}}");
+        format!("[{}]", (0..len).map(request).collect::<Vec<_>>().join(",")).into_bytes()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn nothing_of_a_longer_list_runs() {
+        let rig = Rig::new().await;
+
+        let said = answers(&rig, &list(257)).await;
+
+        assert_eq!(said.len(), 1);
+        assert_eq!((&said[0]["error"]["code"], &said[0]["id"]), (&(-32600).into(), &serde_json::Value::Null));
+        assert_eq!(rig.handle.calls().iter().find(|(name, _)| name == "Probe.Twice").unwrap().1, 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_list_of_just_that_length_is_answered() {
+        let rig = Rig::new().await;
+
+        let said = answers(&rig, &list(256)).await;
+
+        assert_eq!(said[0].as_array().unwrap().len(), 256);
+    }
+}

@@ -28,6 +28,9 @@ impl Codec for Json {
 }
 
 impl Json {
+    /// A body that stands for zeros and empty texts, whatever the type.
+    pub const ZERO: &[u8] = b" ";
+
     /// Nothing was written.
     pub(crate) fn form<T: Serialize + ?Sized>(_value: &T, _bytes: &[u8]) -> Form {
         Form::Other

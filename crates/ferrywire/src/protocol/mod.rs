@@ -17,11 +17,19 @@ use crate::error::{Error, Result};
 use crate::limits::Limits;
 use crate::message::{Asked, Head, Missing, Plain, PlainAnswer, Read, Said};
 
+#[cfg(not(feature = "json"))]
+pub(crate) mod absent;
+#[cfg(feature = "json")]
+pub mod jsonrpc;
 pub mod native;
 pub mod netrpc;
 pub mod tunnel;
 
 pub use crate::compression::{Compression, Packed};
+#[cfg(not(feature = "json"))]
+pub(crate) use absent as jsonrpc;
+#[cfg(feature = "json")]
+pub use jsonrpc::{JsonRpc, JsonRpc1};
 pub use native::Native;
 pub use netrpc::NetRpc;
 

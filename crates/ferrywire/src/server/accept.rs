@@ -16,6 +16,7 @@ use super::connection::Shared;
 use super::connections::Admitted;
 use super::drive;
 use crate::protocol::Protocol;
+use crate::protocol::jsonrpc;
 use crate::protocol::native::{self, Native};
 use crate::protocol::netrpc::{self, NetRpc, Recognition};
 use crate::protocol::tunnel::{self, Paths, Wanted};
@@ -30,6 +31,8 @@ enum Greeting {
     BothWays,
     /// Calls in `net/rpc`.
     NetRpc,
+    /// Calls in JSON.
+    JsonRpc,
     /// Nothing more is to be done with it.
     Done,
 }
@@ -123,6 +126,10 @@ pub(crate) fn serve(
             // On the heap, so that the tasks of all other connections are not larger for it.
             Greeting::BothWays => Box::pin(both::serve(stream, first, shared, bell)).await,
             Greeting::NetRpc => drive::serve::<NetRpc>(stream, first, shared, bell).await,
+            // On the heap, as above.
+            Greeting::JsonRpc => {
+                Box::pin(drive::serve::<jsonrpc::Served>(stream, first, shared, bell)).await;
+            }
             Greeting::Done => {}
         }
     }
@@ -221,15 +228,16 @@ async fn greet(inner: &Inner, stream: &mut Stream, bytes: &mut Vec<u8>) -> io::R
             None if read_more(stream, bytes).await? == 0 => return Ok(Greeting::Done),
             None => continue,
         }
-        match (tunnel::recognises(bytes), netrpc::recognises(bytes)) {
-            (Some(true), _) => return greet_http(inner, stream, bytes).await,
-            (Some(false), Recognition::Yes) => return Ok(Greeting::NetRpc),
-            (None, _) | (_, Recognition::Undecided) => {
+        match (tunnel::recognises(bytes), netrpc::recognises(bytes), jsonrpc::recognises(bytes)) {
+            (Some(true), ..) => return greet_http(inner, stream, bytes).await,
+            (Some(false), Recognition::Yes, _) => return Ok(Greeting::NetRpc),
+            (Some(false), _, Recognition::Yes) => return Ok(Greeting::JsonRpc),
+            (None, ..) | (_, Recognition::Undecided, _) | (.., Recognition::Undecided) => {
                 if read_more(stream, bytes).await? == 0 {
                     return Ok(Greeting::Done);
                 }
             }
-            (Some(false), Recognition::No) => {
+            (Some(false), Recognition::No, Recognition::No) => {
                 let first = crate::error::shown(bytes.get(..16).unwrap_or(bytes));
                 tracing::info!(peer = %stream.peer, first, "closed: it speaks no protocol that is served here");
                 return Ok(Greeting::Done);

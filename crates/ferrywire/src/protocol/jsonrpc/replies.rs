@@ -1,0 +1,227 @@
+//! Replies: how a client reads them, in either version and from servers of every kind, and how a server writes them.
+
+use super::fault;
+use super::frame::{Frame, Frames};
+use super::gathering::Gathering;
+use super::scan::Key;
+use super::{Tag, Version, Word, text};
+use crate::body::{Body, Written};
+use crate::codec::{Form, Format};
+use crate::error::{Code, Error, Result};
+use crate::message::{Answered, Missing, Read, Said};
+use crate::protocol::netrpc::words;
+use crate::protocol::{ReadReplies, Terms, Unsent, WriteReplies};
+
+/// Reads replies. What a server asks or tells its client is passed over.
+#[derive(Debug)]
+pub struct Replies {
+    frames: Frames,
+}
+
+impl ReadReplies for Replies {
+    type Word = Word;
+
+    fn new(terms: &Terms<'_>) -> Self {
+        Self { frames: Frames::new(terms.limits) }
+    }
+
+    fn read<'b>(&'b mut self, bytes: &'b [u8]) -> Result<Read<Said<'b, Word>>> {
+        let mut used = 0;
+        loop {
+            let object = match self.frames.read(bytes.get(used..).unwrap_or_default())? {
+                Read::More { used: taken } => return Ok(Read::More { used: used + taken }),
+                Read::End => return Ok(Read::End),
+                Read::Message { message: Frame::Object(object), used: taken } => {
+                    used += taken;
+                    object
+                }
+                Read::Message { used: taken, .. } => {
+                    used += taken;
+                    continue;
+                }
+            };
+            let (result, error) = (object.get(Key::Result), object.given(Key::Error));
+            if object.get(Key::Method).is_some() && result.is_none() && error.is_none() {
+                // A request or a notification from the server.
+                continue;
+            }
+            let id = match (object.given(Key::Id), error) {
+                (Some(id), _) => id_of(id),
+                (None, None) => NOBODYS,
+                (None, Some(error)) => return Err(unreadable(error)),
+            };
+            let outcome = match error {
+                Some(error) => Err(fault::read(error)),
+                None => Ok(Body {
+                    format: Format::Json,
+                    bytes: result.unwrap_or(b"null"),
+                    types: None,
+                    shared: None,
+                }),
+            };
+            let answered = Answered { id, outcome, packed: None, metadata: None };
+            return Ok(Read::Message { message: Said::Answer(answered), used });
+        }
+    }
+}
+
+/// The id of no call.
+const NOBODYS: u64 = u64::MAX;
+
+/// The id of our call; some servers spell a number in another way than it was sent.
+fn id_of(value: &[u8]) -> u64 {
+    let text = std::str::from_utf8(text::content(value).unwrap_or(value)).unwrap_or_default();
+    let spelled = || text.parse::<f64>().ok().filter(|id| id.fract() == 0.0 && (0.0..9e15).contains(id));
+    text.parse().ok().or_else(|| spelled().map(|id| id as u64)).unwrap_or(NOBODYS)
+}
+
+/// Our calls all have ids: an error without one is about something that could not be read.
+#[cold]
+fn unreadable(error: &[u8]) -> Error {
+    let text = format!("it could not read what it was sent: {}", fault::read(error).message());
+    Error::new(Code::Unavailable, text)
+}
+
+// ---- writing ----
+
+/// Writes replies, each in the version of its request.
+#[derive(Debug)]
+pub struct ReplyWriter {
+    gathering: Gathering,
+    /// The longest error, in bytes.
+    len_max: usize,
+    /// What was no request, in a row, and how much of that is borne.
+    refused: usize,
+    refused_max: usize,
+}
+
+impl WriteReplies for ReplyWriter {
+    type Tag = Tag;
+    type Word = Word;
+
+    fn new(terms: &Terms<'_>) -> Self {
+        let (len_max, refused_max) = (terms.limits.frame_len_max, terms.limits.undecodable_bodies_max);
+        Self { gathering: Gathering::new(len_max), len_max, refused: 0, refused_max }
+    }
+
+    fn open(&self, out: &mut Vec<u8>, tag: &Tag, _method: &[u8], _format: Format) {
+        begin(out, tag);
+        out.extend_from_slice(b",\"result\":");
+    }
+
+    fn close(&mut self, out: &mut Vec<u8>, at: usize, body_at: usize, tag: &Tag, written: Written) {
+        if tag.version == Version::One && out.get(body_at..) == Some(b"null") {
+            if written.form != Form::Nothing {
+                out.truncate(at);
+                let text = "the reply is null, for which Go's clients give up their connection";
+                return self.refuse(out, tag, b"", &Error::new(Code::FailedPrecondition, text));
+            }
+            out.truncate(body_at);
+            out.extend_from_slice(b"{}");
+        }
+        out.extend_from_slice(match tag.version {
+            Version::One => b",\"error\":null}",
+            Version::Two => b"}",
+        });
+        self.refused = 0;
+        self.end(out, at, tag);
+    }
+
+    fn refuse(&mut self, out: &mut Vec<u8>, tag: &Tag, _method: &[u8], error: &Error) {
+        let at = out.len();
+        put_refusal(out, tag, error);
+        let len = out.len() - at;
+        // A text grows where its letters are escaped, and details come on top of it.
+        if len > self.len_max {
+            out.truncate(at);
+            let text = format!("an error of {len} bytes is over the limit of {}", self.len_max);
+            put_refusal(out, tag, &Error::new(error.code(), text));
+        }
+        self.end(out, at, tag);
+    }
+
+    fn refuse_missing(&mut self, out: &mut Vec<u8>, tag: &Tag, method: &[u8], missing: Missing) {
+        let error = match tag.version {
+            Version::One => Error::from_bytes(Code::Unimplemented, &words::of_missing(missing, method)),
+            Version::Two => missing.error(method),
+        };
+        self.refuse(out, tag, method, &error);
+    }
+
+    // Nothing is ever withdrawn.
+    fn acknowledge(&mut self, _out: &mut Vec<u8>, _tag: &Tag) {}
+
+    fn hear(&mut self, out: &mut Vec<u8>, word: Word) -> Result<bool> {
+        let (tag, number, text, is_end) = match word {
+            Word::List { number, len } => {
+                self.gathering.begin(number, len);
+                return Ok(false);
+            }
+            Word::ListEnd { number } => {
+                self.gathering.note_read(number);
+                return Ok(false);
+            }
+            Word::Refused { tag, number, text, is_end } => (tag, number, text, is_end),
+        };
+        let at = out.len();
+        begin(out, &tag);
+        out.extend_from_slice(b",\"error\":");
+        fault::put_plain(out, number, &text);
+        out.push(b'}');
+        self.end(out, at, &tag);
+        self.refused += 1;
+        match self.refused > self.refused_max {
+            _ if is_end => Err(Error::new(Code::InvalidArgument, text)),
+            true => Err(Error::new(Code::InvalidArgument, "too much that is no request")),
+            false => Ok(false),
+        }
+    }
+
+    #[inline]
+    fn unsent(&self) -> Unsent {
+        Unsent { kept: self.gathering.held(), ..Unsent::default() }
+    }
+
+    fn leave(&mut self, out: &mut Vec<u8>, last: Option<&Tag>, _error: Option<&Error>) {
+        self.gathering.close(out, last.and_then(|tag| tag.element));
+    }
+}
+
+impl ReplyWriter {
+    /// From `at` on, `out` holds a whole reply.
+    fn end(&mut self, out: &mut Vec<u8>, at: usize, tag: &Tag) {
+        if !tag.is_awaited {
+            out.truncate(at);
+        }
+        match tag.element {
+            Some(element) => self.gathering.end(out, at, element, tag.id.as_bytes()),
+            None if tag.is_awaited => out.push(b'\n'),
+            None => {}
+        }
+    }
+}
+
+/// Appends an error reply, without what ends it on its stream.
+fn put_refusal(out: &mut Vec<u8>, tag: &Tag, error: &Error) {
+    begin(out, tag);
+    match tag.version {
+        Version::One => {
+            out.extend_from_slice(b",\"result\":null,\"error\":");
+            text::put(out, error.message_bytes());
+        }
+        Version::Two => {
+            out.extend_from_slice(b",\"error\":");
+            fault::put(out, error);
+        }
+    }
+    out.push(b'}');
+}
+
+/// What every reply begins with.
+fn begin(out: &mut Vec<u8>, tag: &Tag) {
+    out.extend_from_slice(match tag.version {
+        Version::One => b"{\"id\":" as &[u8],
+        Version::Two => b"{\"jsonrpc\":\"2.0\",\"id\":",
+    });
+    out.extend_from_slice(tag.id.as_bytes());
+}
