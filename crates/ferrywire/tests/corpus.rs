@@ -4,6 +4,9 @@
 
 #[path = "../fuzz/connections.rs"]
 mod connections;
+#[cfg(feature = "json")]
+#[path = "../fuzz/jsonrpc.rs"]
+mod jsonrpc;
 #[path = "../fuzz/native.rs"]
 mod native;
 #[path = "../fuzz/promises.rs"]
@@ -68,4 +71,16 @@ fn a_native_server_keeps_its_promises_whatever_its_client_does() {
 #[test]
 fn a_native_client_keeps_its_promises_whatever_its_server_does() {
     replay("native_client", |bytes| connections::native_client(bytes, |_| {}));
+}
+
+#[cfg(feature = "json")]
+#[test]
+fn json_requests_are_read_alike_and_answered_in_lines() {
+    replay("jsonrpc_requests", jsonrpc::jsonrpc_requests);
+}
+
+#[cfg(feature = "json")]
+#[test]
+fn json_replies_are_read_alike_and_as_serde_json_reads_them() {
+    replay("jsonrpc_replies", jsonrpc::jsonrpc_replies);
 }
