@@ -10,6 +10,20 @@ static TALLY: Tally = Tally::new("Go calls us", 2 * Transport::ALL.len());
 /// How many cases Go's client had when this was written; over HTTP it has three more.
 const CASES_MIN: usize = 172;
 
+static JSON: Tally = Tally::new("Go calls us in JSON", 4);
+
+/// How many of the cases there are in JSON.
+const JSON_CASES_MIN: usize = 95;
+
+async fn every_case_in_json_passes(go: &Go, transport: Transport) {
+    let server = Ours::start(transport).await;
+
+    let passed = go.cases("client", &["-dial", server.address(), "-json"]).await;
+
+    assert!(passed.len() >= JSON_CASES_MIN, "{} cases, expected {JSON_CASES_MIN} or more", passed.len());
+    JSON.add(go.run(transport, passed));
+}
+
 async fn every_case_passes(go: &Go, transport: Transport) {
     let server = Ours::start(transport).await;
 
@@ -21,15 +35,16 @@ async fn every_case_passes(go: &Go, transport: Transport) {
 }
 
 macro_rules! tests {
-    ($($name:ident: $go:ident over $transport:ident;)*) => {
+    ($every_case_passes:ident; $($name:ident: $go:ident over $transport:ident;)*) => {
         $(#[tokio::test(flavor = "multi_thread")]
         async fn $name() {
-            every_case_passes(Go::$go(), Transport::$transport).await;
+            $every_case_passes(Go::$go(), Transport::$transport).await;
         })*
     };
 }
 
 tests! {
+    every_case_passes;
     old_go_calls_us_over_tcp: older over Tcp;
     old_go_calls_us_over_unix: older over Unix;
     old_go_calls_us_over_connect: older over Connect;
@@ -40,6 +55,14 @@ tests! {
     new_go_calls_us_over_connect: newer over Connect;
     new_go_calls_us_over_connect_at_another_path: newer over ConnectPath;
     new_go_calls_us_over_connect_over_unix: newer over ConnectUnix;
+}
+
+tests! {
+    every_case_in_json_passes;
+    old_go_calls_us_in_json_over_tcp: older over Json;
+    old_go_calls_us_in_json_over_unix: older over JsonUnix;
+    new_go_calls_us_in_json_over_tcp: newer over Json;
+    new_go_calls_us_in_json_over_unix: newer over JsonUnix;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"net/rpc"
+	"net/rpc/jsonrpc"
 	"net/url"
 	"strings"
 )
@@ -15,6 +16,8 @@ type server struct {
 	network, place string
 	// The path that CONNECT names; empty without HTTP.
 	path string
+	// Whether JSON is spoken instead of gob.
+	inJSON bool
 }
 
 func serverAt(address string) (server, error) {
@@ -28,19 +31,22 @@ func serverAt(address string) (server, error) {
 	}
 	switch place.Scheme {
 	case "tcp":
-		return server{"tcp", place.Host, ""}, nil
+		return server{"tcp", place.Host, "", false}, nil
 	case "unix":
-		return server{"unix", place.Path, ""}, nil
+		return server{"unix", place.Path, "", false}, nil
 	case "http":
-		return server{"tcp", place.Host, path}, nil
+		return server{"tcp", place.Host, path, false}, nil
 	case "http+unix":
-		return server{"unix", place.Path, rpc.DefaultRPCPath}, nil
+		return server{"unix", place.Path, rpc.DefaultRPCPath, false}, nil
 	}
 	return server{}, fmt.Errorf("`%s` is not an address: expected tcp://HOST:PORT, unix:///PATH, http://HOST:PORT[/PATH] or http+unix:///PATH", address)
 }
 
 // dial connects in the way that Go programs do.
 func (s server) dial() (*rpc.Client, error) {
+	if s.inJSON {
+		return jsonrpc.Dial(s.network, s.place)
+	}
 	if s.path == "" {
 		return rpc.Dial(s.network, s.place)
 	}

@@ -14,6 +14,7 @@ import (
 	"net"
 	"net/http"
 	"net/rpc"
+	"net/rpc/jsonrpc"
 	"net/url"
 	"os"
 
@@ -24,6 +25,7 @@ func main() {
 	listen := flag.String("listen", "tcp://127.0.0.1:0", "where to listen: tcp://HOST:PORT or unix:///PATH")
 	withHTTP := flag.Bool("http", false, "answer an HTTP CONNECT on the listener too")
 	path := flag.String("path", rpc.DefaultRPCPath, "the path that CONNECT must name")
+	inJSON := flag.Bool("json", false, "speak JSON instead of gob")
 	stdio := flag.Bool("stdio", false, "serve one connection over standard input and output")
 	flag.Parse()
 	log.SetPrefix("server: ")
@@ -41,6 +43,9 @@ func main() {
 	listener, err := listenAt(*listen)
 	must(err)
 	serve := func(conn net.Conn) { server.ServeConn(conn) }
+	if *inJSON {
+		serve = func(conn net.Conn) { server.ServeCodec(jsonrpc.NewServerCodec(conn)) }
+	}
 	if *withHTTP {
 		serve = withConnect(server, *path, listener.Addr())
 	}

@@ -17,32 +17,41 @@ pub enum Transport {
     ConnectPath,
     /// HTTP `CONNECT` at Go's own path, over a unix socket.
     ConnectUnix,
+    /// JSON over a TCP connection.
+    Json,
+    /// JSON over a unix socket.
+    JsonUnix,
 }
 
 /// The path of [`Transport::ConnectPath`].
 const PATH: &str = "/custom/rpc";
 
 impl Transport {
-    /// All of them.
+    /// All over which gob is spoken.
     pub const ALL: [Self; 5] = [Self::Tcp, Self::Unix, Self::Connect, Self::ConnectPath, Self::ConnectUnix];
 
     /// Whether a connection begins with HTTP.
     pub fn is_http(self) -> bool {
-        !matches!(self, Self::Tcp | Self::Unix)
+        matches!(self, Self::Connect | Self::ConnectPath | Self::ConnectUnix)
+    }
+
+    /// Whether JSON is spoken, and not gob.
+    pub fn is_json(self) -> bool {
+        matches!(self, Self::Json | Self::JsonUnix)
     }
 
     /// The socket that a server is to listen at; its file goes away with it.
     pub fn socket(self) -> Socket {
         match self {
-            Self::Tcp | Self::Connect | Self::ConnectPath => Socket { file: None },
-            Self::Unix | Self::ConnectUnix => Socket::new(),
+            Self::Tcp | Self::Connect | Self::ConnectPath | Self::Json => Socket { file: None },
+            Self::Unix | Self::ConnectUnix | Self::JsonUnix => Socket::new(),
         }
     }
 
     /// How a server that was told to listen at `place`, a socket's address, is asked to serve this way.
     pub fn over(self, place: &str) -> String {
         match self {
-            Self::Tcp | Self::Unix => place.to_owned(),
+            Self::Tcp | Self::Unix | Self::Json | Self::JsonUnix => place.to_owned(),
             Self::Connect => place.replacen("tcp://", "http://", 1),
             Self::ConnectPath => place.replacen("tcp://", "http://", 1) + PATH,
             Self::ConnectUnix => format!("http+{place}"),
@@ -53,6 +62,7 @@ impl Transport {
     pub(super) fn go_flags(self) -> &'static [&'static str] {
         match self {
             Self::Tcp | Self::Unix => &[],
+            Self::Json | Self::JsonUnix => &["-json"],
             Self::Connect | Self::ConnectUnix => &["-http"],
             Self::ConnectPath => &["-http", "-path", PATH],
         }
@@ -67,6 +77,8 @@ impl fmt::Display for Transport {
             Self::Connect => f.write_str("CONNECT"),
             Self::ConnectPath => write!(f, "CONNECT {PATH}"),
             Self::ConnectUnix => f.write_str("CONNECT over unix"),
+            Self::Json => f.write_str("JSON over tcp"),
+            Self::JsonUnix => f.write_str("JSON over unix"),
         }
     }
 }

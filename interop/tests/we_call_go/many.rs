@@ -2,12 +2,11 @@
 
 use std::time::{Duration, Instant};
 
-use ferrywire::protocol::NetRpc;
 use ferrywire::{Client, Started};
 use ferrywire_interop::harness::{Outcome, nonces};
 use ferrywire_interop::zoo::*;
 
-use crate::suite::{Case, alone, case, expect, holds, on, works};
+use crate::suite::{Case, alone, case, expect, holds, on, speaking, works};
 
 pub(crate) fn cases() -> Vec<Case> {
     vec![
@@ -21,12 +20,9 @@ pub(crate) fn cases() -> Vec<Case> {
             let connections: Vec<_> = (0..50)
                 .map(|_| {
                     let address = ground.address.clone();
+                    let builder = speaking(ground.transport);
                     tokio::spawn(async move {
-                        let client = Client::builder()
-                            .protocol(NetRpc)
-                            .connect(address)
-                            .await
-                            .map_err(|error| error.to_string())?;
+                        let client = builder.connect(address).await.map_err(|error| error.to_string())?;
                         for _ in 0..10 {
                             works(&client).await?;
                         }

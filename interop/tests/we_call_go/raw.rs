@@ -102,7 +102,9 @@ async fn open(ground: &Ground) -> Result<(Reader, Writer), String> {
         (Box::new(reader), Box::new(writer))
     };
     let path = match ground.transport {
-        Transport::Tcp | Transport::Unix => return Ok((reader, writer)),
+        Transport::Tcp | Transport::Unix | Transport::Json | Transport::JsonUnix => {
+            return Ok((reader, writer));
+        }
         Transport::Connect | Transport::ConnectUnix => "/_goRPC_",
         Transport::ConnectPath => "/custom/rpc",
     };

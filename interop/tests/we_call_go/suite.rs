@@ -8,8 +8,8 @@ use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;
 
-use ferrywire::protocol::NetRpc;
-use ferrywire::{Client, Error};
+use ferrywire::protocol::{JsonRpc1, NetRpc};
+use ferrywire::{Client, Error, client};
 use ferrywire_interop::harness::{Go, GoServer, Outcome, Transport};
 use ferrywire_interop::zoo::{Args, same};
 use serde::de::DeserializeOwned;
@@ -31,11 +31,18 @@ pub(crate) struct Ground {
 impl Ground {
     /// A connection of the case's own.
     pub(crate) async fn connect(&self) -> Result<Client, String> {
-        Client::builder()
-            .protocol(NetRpc)
+        speaking(self.transport)
             .connect(&self.address)
             .await
             .map_err(|error| format!("{}: {error}", self.address))
+    }
+}
+
+/// What makes a client that speaks as the transport says.
+pub(crate) fn speaking(transport: Transport) -> client::Builder {
+    match transport.is_json() {
+        true => Client::builder().protocol(JsonRpc1),
+        false => Client::builder().protocol(NetRpc),
     }
 }
 
@@ -46,6 +53,12 @@ pub(crate) struct Case {
 }
 
 type Running = Pin<Box<dyn Future<Output = Outcome>>>;
+
+impl Case {
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+}
 
 /// A case on whatever it stands on.
 pub(crate) fn case<F>(name: impl Into<String>, run: impl FnOnce(Ground) -> F + 'static) -> Case
@@ -105,11 +118,7 @@ impl Suite {
         let address = self.server.address();
         let client = match self.shared.take() {
             Some(client) => client,
-            None => Client::builder()
-                .protocol(NetRpc)
-                .connect(&address)
-                .await
-                .map_err(|error| error.to_string())?,
+            None => speaking(self.transport).connect(&address).await.map_err(|error| error.to_string())?,
         };
         self.shared = Some(client.clone());
         let place = self.server.place().to_owned();
