@@ -355,9 +355,9 @@ impl Caller {
     fn start_at(&mut self, method: usize, argument: &Encoded, out: &mut Vec<u8>) -> Poll<Result<()>> {
         let body =
             Body { format: Format::Gob, bytes: &argument.bytes, types: Some(&argument.types), shared: None };
-        let request = Request { method, body, timeout: Self::TIMEOUT, metadata: None };
+        let mut request = Request { method, body, timeout: Self::TIMEOUT, metadata: None };
         let mut sink = Sink::new(Format::Gob, out);
-        let polled = self.slot.start(request, &mut TaskContext::from_waker(Waker::noop()), &mut sink);
+        let polled = self.slot.start(&mut request, &mut TaskContext::from_waker(Waker::noop()), &mut sink);
         self.preamble = sink.written.preamble;
         polled
     }
