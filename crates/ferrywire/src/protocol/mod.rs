@@ -23,6 +23,7 @@ pub(crate) mod absent;
 pub mod jsonrpc;
 pub mod native;
 pub mod netrpc;
+mod pairs;
 pub mod tunnel;
 
 pub use crate::compression::{Compression, Packed};

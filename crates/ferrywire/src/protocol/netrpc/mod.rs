@@ -4,10 +4,10 @@
 //! programs compare them.
 
 use super::Protocol;
+use super::pairs::Kind;
 use super::tunnel::Tunnel;
 
 mod frame;
-mod header;
 pub mod page;
 mod recognise;
 pub(super) mod words;
@@ -30,6 +30,18 @@ impl Protocol for NetRpc {
     type WriteRequests = RequestWriter;
     type ReadReplies = Replies;
 }
+
+/// The header of a request: `type Request struct { ServiceMethod string; Seq uint64 }`.
+pub(super) const REQUEST: Kind = Kind {
+    definition: b"\x2e\x7f\x03\x01\x01\x07Request\x01\xff\x80\x00\x01\x02\x01\x0dServiceMethod\x01\x0c\x00\x01\x03Seq\x01\x06\x00\x00\x00",
+    has_error: false,
+};
+
+/// The header of a reply: `type Response struct { ServiceMethod string; Seq uint64; Error string }`.
+pub(super) const RESPONSE: Kind = Kind {
+    definition: b"\x39\x7f\x03\x01\x01\x08Response\x01\xff\x80\x00\x01\x03\x01\x0dServiceMethod\x01\x0c\x00\x01\x03Seq\x01\x06\x00\x01\x05Error\x01\x0c\x00\x00\x00",
+    has_error: true,
+};
 
 /// The method by which a caller withdraws a call, of a widespread fork of Go's package; a stock server
 /// answers that it does not know it, which harms nobody.

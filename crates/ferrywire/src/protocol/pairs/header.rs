@@ -1,7 +1,7 @@
-//! The header of every message: which method, which call, and in replies which error.
+//! The header of a pair: which method, which call, and in replies which error.
 //!
-//! Go defines its header types in one way only. A header of that type is read by hand where it lies; any
-//! other, which other programs may send, is read by the names of its fields.
+//! Go defines a header type in one way only. A header of that type is read by hand where it lies; any other, which
+//! other programs may send, is read by the names of its fields.
 
 use std::fmt;
 
@@ -11,19 +11,21 @@ use serde::{Deserialize, Deserializer};
 
 use crate::error::Result;
 
-/// Go's `rpc.Request`, and `rpc.Response` where there is an error text. Texts need not be UTF-8.
+/// What a header says; in requests there is no error text. Texts need not be UTF-8.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Header<'b> {
-    pub(super) method: &'b [u8],
-    pub(super) seq: u64,
-    pub(super) error: &'b [u8],
+pub(in crate::protocol) struct Header<'b> {
+    pub(in crate::protocol) method: &'b [u8],
+    pub(in crate::protocol) seq: u64,
+    pub(in crate::protocol) error: &'b [u8],
 }
 
-/// Which of the two header types a stream has.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
-    Request,
-    Response,
+/// The header type of a stream: a struct of `ServiceMethod string; Seq uint64` and perhaps `Error string`.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::protocol) struct Kind {
+    /// Its definition, as Go writes it in a fresh process.
+    pub(in crate::protocol) definition: &'static [u8],
+    /// Whether it has an error text.
+    pub(in crate::protocol) has_error: bool,
 }
 
 // ---- reading ----
@@ -81,19 +83,12 @@ impl HeaderReader {
 }
 
 impl Kind {
-    fn definition(self) -> &'static [u8] {
-        match self {
-            Kind::Request => REQUEST_DEFINITION,
-            Kind::Response => RESPONSE_DEFINITION,
-        }
-    }
-
     /// The id that a definition at the front of `bytes` gives this type, if it is Go's own definition.
     ///
     /// Two places differ between programs: the negative id in front and the id within, which are in ours
     /// one byte and two.
     fn defined_by(self, bytes: &[u8]) -> Option<i32> {
-        let ours = self.definition();
+        let ours = self.definition;
         let name_end = ours.iter().position(|byte| *byte == 0xff)?;
         let (name, fields) = (ours.get(2..name_end)?, ours.get(name_end + 2..)?);
         let mut rest = bytes;
@@ -107,10 +102,6 @@ impl Kind {
     /// The fields of a value, where they are as Go writes them.
     #[inline]
     fn parse<'b>(self, value: &'b [u8]) -> Option<Header<'b>> {
-        let last_field = match self {
-            Kind::Request => 2,
-            Kind::Response => 3,
-        };
         let mut header = Header::default();
         let mut rest = value;
         let _length = uint(&mut rest)?;
@@ -125,7 +116,7 @@ impl Kind {
             match field {
                 1 => header.method = text(&mut rest)?,
                 2 => header.seq = uint(&mut rest)?,
-                3 if last_field == 3 => header.error = text(&mut rest)?,
+                3 if self.has_error => header.error = text(&mut rest)?,
                 _ => return None,
             }
         }
@@ -206,16 +197,8 @@ impl<'de: 'b, 'b> Deserialize<'de> for Text<'b> {
 
 // ---- writing ----
 
-/// The id of both header types. No value of ours has it: the gob crate hands out ids from 65 on.
+/// The id of every header type. No value of ours has it: the gob crate hands out ids from 65 on.
 const HEADER_ID: [u8; 2] = [0xff, 0x80];
-
-/// `type Request struct { ServiceMethod string; Seq uint64 }`, as Go defines it in a fresh process.
-pub(super) const REQUEST_DEFINITION: &[u8] =
-    b"\x2e\x7f\x03\x01\x01\x07Request\x01\xff\x80\x00\x01\x02\x01\x0dServiceMethod\x01\x0c\x00\x01\x03Seq\x01\x06\x00\x00\x00";
-
-/// `type Response struct { ServiceMethod string; Seq uint64; Error string }`, likewise.
-pub(super) const RESPONSE_DEFINITION: &[u8] =
-    b"\x39\x7f\x03\x01\x01\x08Response\x01\xff\x80\x00\x01\x03\x01\x0dServiceMethod\x01\x0c\x00\x01\x03Seq\x01\x06\x00\x01\x05Error\x01\x0c\x00\x00\x00";
 
 /// Appends a header value: the fields that are not empty, each behind its distance from the one before.
 pub(super) fn put_header(out: &mut Vec<u8>, header: Header<'_>) {
@@ -273,6 +256,7 @@ fn text_len(text: &[u8]) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::protocol::netrpc::{REQUEST, RESPONSE};
 
     #[test]
     fn a_sequence_number_of_zero_is_left_out_as_go_does() {
@@ -288,12 +272,12 @@ mod tests {
     fn both_of_gos_definitions_are_known_by_sight() {
         let go_1_19 = b"\x2f\xff\x81\x03\x01\x01\x07Request\x01\xff\x82\x00\x01\x02\x01\x0dServiceMethod\x01\x0c\x00\x01\x03Seq\x01\x06\x00\x00\x00";
 
-        assert_eq!(Kind::Request.defined_by(go_1_19), Some(65));
-        assert_eq!(Kind::Request.defined_by(REQUEST_DEFINITION), Some(64));
-        assert_eq!(Kind::Response.defined_by(RESPONSE_DEFINITION), Some(64));
-        assert_eq!(Kind::Response.defined_by(REQUEST_DEFINITION), None);
+        assert_eq!(REQUEST.defined_by(go_1_19), Some(65));
+        assert_eq!(REQUEST.defined_by(REQUEST.definition), Some(64));
+        assert_eq!(RESPONSE.defined_by(RESPONSE.definition), Some(64));
+        assert_eq!(RESPONSE.defined_by(REQUEST.definition), None);
         for cut in 0..go_1_19.len() {
-            assert_eq!(Kind::Request.defined_by(&go_1_19[..cut]), None);
+            assert_eq!(REQUEST.defined_by(&go_1_19[..cut]), None);
         }
     }
 
@@ -307,12 +291,12 @@ mod tests {
             let mut out = Vec::new();
             put_header(&mut out, header);
 
-            let read = Kind::Response.parse(&out).unwrap();
+            let read = RESPONSE.parse(&out).unwrap();
 
             assert_eq!((read.method, read.seq, read.error), (header.method, header.seq, header.error));
             for cut in 0..out.len() {
                 // A struct may end with its message; no cut reads beyond it.
-                let _ = Kind::Response.parse(&out[..cut]);
+                let _ = RESPONSE.parse(&out[..cut]);
             }
         }
     }
@@ -321,7 +305,7 @@ mod tests {
     fn a_field_that_the_type_has_not_is_left_to_the_gob_reader() {
         let with_error = b"\x06\xff\x80\x03\x01e\x00";
 
-        assert!(Kind::Request.parse(with_error).is_none());
-        assert_eq!(Kind::Response.parse(with_error).unwrap().error, b"e");
+        assert!(REQUEST.parse(with_error).is_none());
+        assert_eq!(RESPONSE.parse(with_error).unwrap().error, b"e");
     }
 }
