@@ -170,7 +170,7 @@ fn prefixes(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
 pub fn tunnel_request(bytes: &[u8]) {
     let limits = Limits::default();
     let tunnels = ["/_goRPC_".to_owned()];
-    let paths = Paths { tunnels: &tunnels, page: Some(netrpc::PAGE_PATH) };
+    let paths = Paths { tunnels: &tunnels, pages: &[netrpc::PAGE_PATH] };
     let mut verdict: Option<Wanted> = None;
     for prefix in prefixes(bytes) {
         let now = tunnel::read_request(prefix, &paths, &limits);
@@ -181,7 +181,7 @@ pub fn tunnel_request(bytes: &[u8]) {
             (Some(before), now) => assert_eq!(now.as_ref(), Some(before)),
         }
         match now {
-            Some(Wanted::Tunnel { used }) => {
+            Some(Wanted::Tunnel { used, .. }) => {
                 assert!(used <= limits.http_head_len_max && prefix[..used].ends_with(b"\n"));
                 assert!(prefix[..used].windows(9).any(|path| path == b"/_goRPC_ "));
             }

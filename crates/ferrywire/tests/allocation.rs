@@ -124,7 +124,7 @@ fn a_head_that_does_not_end_allocates_little() {
     let _alone = alone();
     let limits = Limits::default();
     let tunnels = ["/_goRPC_".to_owned()];
-    let paths = Paths { tunnels: &tunnels, page: Some("/debug/rpc") };
+    let paths = Paths { tunnels: &tunnels, pages: &["/debug/rpc"] };
     let tunnel = NetRpc::TUNNEL.expect("net/rpc has a tunnel");
     let head = [b"CONNECT /_goRPC_ HTTP/1.0\r\nX: ", &[b'x'; 9000][..]].concat();
     let reply = [b"HTTP/1.0 200 Connected\r\nX: ", &[b'x'; 9000][..]].concat();

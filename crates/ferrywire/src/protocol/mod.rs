@@ -40,6 +40,8 @@ pub trait Protocol: Send + Sync + 'static {
     const NAME: &'static str;
     /// Where it is found behind an HTTP `CONNECT`, if it can be.
     const TUNNEL: Option<tunnel::Tunnel>;
+    /// Other paths at which a server opens the same tunnel.
+    const TUNNEL_ALSO: &'static [&'static str] = &[];
 
     /// Whether the reader itself sees to it that no request has the id of an earlier one.
     const IDS_GROW: bool = false;
@@ -248,6 +250,11 @@ pub trait WriteReplies: Send + 'static {
     /// Appends the reply to a call of something that is not there.
     fn refuse_missing(&mut self, out: &mut Vec<u8>, tag: &Self::Tag, method: &[u8], missing: Missing) {
         self.refuse(out, tag, method, &missing.error(method));
+    }
+
+    /// Appends the reply to a call whose time has passed.
+    fn refuse_late(&mut self, out: &mut Vec<u8>, tag: &Self::Tag, method: &[u8], error: &Error) {
+        self.refuse(out, tag, method, error);
     }
 
     /// Appends the answer to a withdrawal, on wires that want one.

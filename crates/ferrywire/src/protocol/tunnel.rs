@@ -67,11 +67,15 @@ pub fn read_reply(bytes: &[u8], tunnel: &Tunnel, limits: &Limits) -> Result<Opti
 pub enum Wanted {
     /// A stream of calls; the head took `used` bytes, what follows is the stream's.
     Tunnel {
+        /// Which of the [tunnels](Paths::tunnels).
+        at: usize,
         /// The length of the head.
         used: usize,
     },
     /// The page of services.
     Page {
+        /// Which of the [pages](Paths::pages).
+        at: usize,
         /// Whether only the head of the reply is wanted.
         is_head: bool,
     },
@@ -84,8 +88,8 @@ pub enum Wanted {
 pub struct Paths<'p> {
     /// Where tunnels are.
     pub tunnels: &'p [String],
-    /// Where the page is, if it is shown.
-    pub page: Option<&'p str>,
+    /// Where the page is; nowhere, if it is not shown.
+    pub pages: &'p [&'p str],
 }
 
 const BAD_REQUEST: &str = "400 Bad Request";
@@ -148,19 +152,19 @@ fn judge(request: &httparse::Request<'_, '_>, used: usize, paths: &Paths<'_>) ->
         return Wanted::Refused(FORBIDDEN);
     }
     let from_page = values("sec-fetch-site").any(|site| site != b"none");
-    if paths.tunnels.iter().any(|tunnel| tunnel == path) {
+    if let Some(at) = paths.tunnels.iter().position(|tunnel| tunnel == path) {
         return match method {
             "CONNECT" if has_body => Wanted::Refused(BAD_REQUEST),
             "CONNECT" if has("sec-fetch-site") => Wanted::Refused(FORBIDDEN),
-            "CONNECT" => Wanted::Tunnel { used },
+            "CONNECT" => Wanted::Tunnel { at, used },
             _ => Wanted::Refused(MUST_CONNECT),
         };
     }
-    match (method, paths.page) {
-        ("GET" | "HEAD", Some(page)) if page == path && from_page => Wanted::Refused(FORBIDDEN),
-        ("GET" | "HEAD", Some(page)) if page == path => Wanted::Page { is_head: method == "HEAD" },
-        (_, Some(page)) if page == path => Wanted::Refused(NOT_ALLOWED),
-        _ => Wanted::Refused(NOT_FOUND),
+    match (method, paths.pages.iter().position(|page| *page == path)) {
+        (_, None) => Wanted::Refused(NOT_FOUND),
+        ("GET" | "HEAD", Some(_)) if from_page => Wanted::Refused(FORBIDDEN),
+        ("GET" | "HEAD", Some(at)) => Wanted::Page { at, is_head: method == "HEAD" },
+        (_, Some(_)) => Wanted::Refused(NOT_ALLOWED),
     }
 }
 
@@ -215,8 +219,8 @@ mod tests {
     use super::*;
 
     fn wanted(request: &str) -> Option<Wanted> {
-        let tunnels = ["/_goRPC_".to_owned()];
-        let paths = Paths { tunnels: &tunnels, page: Some("/debug/rpc") };
+        let tunnels = ["/other/rpc".to_owned(), "/_goRPC_".to_owned()];
+        let paths = Paths { tunnels: &tunnels, pages: &["/debug/other", "/debug/rpc"] };
         read_request(request.as_bytes(), &paths, &Limits::default())
     }
 
@@ -227,7 +231,7 @@ mod tests {
             "CONNECT /_goRPC_ HTTP/1.0\r\n\r\n",
             "CONNECT /_goRPC_ HTTP/1.1\r\nHost: 127.0.0.1:7001\r\n\r\n",
         ] {
-            assert_eq!(wanted(request), Some(Wanted::Tunnel { used: request.len() }), "{request:?}");
+            assert_eq!(wanted(request), Some(Wanted::Tunnel { at: 1, used: request.len() }), "{request:?}");
             for cut in 0..request.len() {
                 assert_eq!(wanted(&request[..cut]), None, "{request:?} cut at {cut}");
             }
@@ -269,7 +273,7 @@ mod tests {
     fn the_page_is_shown_to_whoever_may_see_it() {
         for host in ["127.0.0.1:7001", "[::1]:7001", "localhost"] {
             let request = format!("GET /debug/rpc HTTP/1.1\r\nHost: {host}\r\n\r\n");
-            assert_eq!(wanted(&request), Some(Wanted::Page { is_head: false }), "{host}");
+            assert_eq!(wanted(&request), Some(Wanted::Page { at: 1, is_head: false }), "{host}");
         }
     }
 }

@@ -259,7 +259,8 @@ async fn greet_native(stream: &mut Stream, bytes: &mut Vec<u8>) -> io::Result<Gr
 }
 
 async fn greet_http(inner: &Inner, stream: &mut Stream, bytes: &mut Vec<u8>) -> io::Result<Greeting> {
-    let paths = Paths { tunnels: &inner.tunnels, page: inner.page.then_some(netrpc::PAGE_PATH) };
+    let pages: &[&str] = if inner.page { &[netrpc::PAGE_PATH] } else { &[] };
+    let paths = Paths { tunnels: &inner.tunnels, pages };
     let wanted = loop {
         if let Some(wanted) = tunnel::read_request(bytes, &paths, &inner.shared.limits) {
             break wanted;
@@ -269,7 +270,7 @@ async fn greet_http(inner: &Inner, stream: &mut Stream, bytes: &mut Vec<u8>) -> 
         }
     };
     let reply = match wanted {
-        Wanted::Tunnel { used } => {
+        Wanted::Tunnel { used, .. } => {
             let tunnel = NetRpc::TUNNEL.expect("net/rpc has a tunnel");
             stream.writer.write_all(&tunnel::reply(&tunnel)).await?;
             stream.writer.flush().await?;
@@ -277,7 +278,7 @@ async fn greet_http(inner: &Inner, stream: &mut Stream, bytes: &mut Vec<u8>) -> 
             bytes.drain(..used);
             return Ok(Greeting::NetRpc);
         }
-        Wanted::Page { is_head } => tunnel::page(&netrpc::page::render(inner.shared.router.list()), is_head),
+        Wanted::Page { is_head, .. } => tunnel::page(&netrpc::page::render(inner.shared.router.list()), is_head),
         Wanted::Refused(status) => tunnel::refusal(status),
     };
     stream.writer.write_all(&reply).await?;

@@ -503,10 +503,12 @@ impl<P: Protocol> Bank<P> {
 
     fn call(&mut self, ask: Ask<'_, P::Tag>) {
         let refused = match self.admit(&ask) {
-            Ok(_) if !self.waited.is_zero() && ask.timeout.is_some_and(|timeout| timeout <= self.waited) => {
-                self.shared.hits.note("handler_timeout");
+            Ok(route)
+                if !self.waited.is_zero() && ask.timeout.is_some_and(|timeout| timeout <= self.waited) =>
+            {
                 let text = "the deadline passed before the method was begun";
-                Error::new(Code::DeadlineExceeded, text).not_executed()
+                let error = Error::new(Code::DeadlineExceeded, text).not_executed();
+                return self.refuse_late(&ask.tag, route, &error);
             }
             Ok(route) => match ask.body {
                 Ok(body) => {
@@ -573,6 +575,12 @@ impl<P: Protocol> Bank<P> {
     fn refuse_route(&mut self, tag: &P::Tag, route: Route, error: &Error) {
         let shared = self.shared.clone();
         self.refuse(tag, shared.router.full_name(route), error);
+    }
+
+    /// Appends the reply to a call of a method whose time has passed.
+    fn refuse_late(&mut self, tag: &P::Tag, route: Route, error: &Error) {
+        self.shared.hits.note("handler_timeout");
+        self.writer.refuse_late(&mut self.out, tag, self.shared.router.full_name(route), error);
     }
 
     /// Appends an error reply. A text beyond what a message may hold is replaced.
@@ -805,8 +813,7 @@ impl<P: Protocol> Bank<P> {
     fn expire(&mut self, now: Instant) {
         while let Some((call, route)) = self.seats.expire(now) {
             let error = Error::new(Code::DeadlineExceeded, "deadline exceeded while the method was running");
-            self.shared.hits.note("handler_timeout");
-            self.refuse_route(&call.tag, route, &error);
+            self.refuse_late(&call.tag, route, &error);
         }
     }
 
