@@ -8,6 +8,7 @@ use ferrywire::message::{Asked, Read, Said};
 #[cfg(feature = "json")]
 use ferrywire::protocol::jsonrpc;
 use ferrywire::protocol::netrpc::{self, Recognition, Replies, Requests};
+use ferrywire::protocol::opening::{Opening, opening};
 use ferrywire::protocol::tunnel::{self, Paths, Wanted};
 use ferrywire::protocol::{NetRpc, Protocol, ReadReplies, ReadRequests, Terms};
 use ferrywire::transport::Address;
@@ -243,7 +244,18 @@ pub fn recognise(bytes: &[u8]) {
         known = Some(json_now).filter(|verdict| *verdict != Recognition::Undecided);
         (http, gob) = (http_now, gob_now);
     }
+    one_row_decides(bytes);
     assert!(bytes.len() < 16 || (http.is_some() && gob != Recognition::Undecided), "16 bytes do not tell");
+}
+
+/// The table of all says one thing, and goes on saying it.
+fn one_row_decides(bytes: &[u8]) {
+    let mut said = Opening::Undecided;
+    for len in 0..=bytes.len().min(64) {
+        let now = opening(&bytes[..len]);
+        assert!(said == Opening::Undecided || said == now, "{said:?}, and {now:?} by {len} bytes");
+        said = now;
+    }
 }
 
 /// An address is written as it is read; a text that is none is refused in few words.

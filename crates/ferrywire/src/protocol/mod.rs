@@ -23,6 +23,7 @@ pub(crate) mod absent;
 pub mod jsonrpc;
 pub mod native;
 pub mod netrpc;
+pub mod opening;
 mod pairs;
 pub mod tunnel;
 

@@ -18,7 +18,8 @@ use super::drive;
 use crate::protocol::Protocol;
 use crate::protocol::jsonrpc;
 use crate::protocol::native::{self, Native};
-use crate::protocol::netrpc::{self, NetRpc, Recognition};
+use crate::protocol::netrpc::{self, NetRpc};
+use crate::protocol::opening::{Opening, opening};
 use crate::protocol::tunnel::{self, Paths, Wanted};
 use crate::transport::{Listen, Stream};
 
@@ -221,23 +222,17 @@ async fn read_more(stream: &mut Stream, bytes: &mut Vec<u8>) -> io::Result<usize
 
 async fn greet(inner: &Inner, stream: &mut Stream, bytes: &mut Vec<u8>) -> io::Result<Greeting> {
     loop {
-        // The first byte of a native stream begins nothing else.
-        match native::recognises(bytes) {
-            Some(true) => return greet_native(stream, bytes).await,
-            Some(false) => {}
-            None if read_more(stream, bytes).await? == 0 => return Ok(Greeting::Done),
-            None => continue,
-        }
-        match (tunnel::recognises(bytes), netrpc::recognises(bytes), jsonrpc::recognises(bytes)) {
-            (Some(true), ..) => return greet_http(inner, stream, bytes).await,
-            (Some(false), Recognition::Yes, _) => return Ok(Greeting::NetRpc),
-            (Some(false), _, Recognition::Yes) => return Ok(Greeting::JsonRpc),
-            (None, ..) | (_, Recognition::Undecided, _) | (.., Recognition::Undecided) => {
+        match opening(bytes) {
+            Opening::Native => return greet_native(stream, bytes).await,
+            Opening::Http => return greet_http(inner, stream, bytes).await,
+            Opening::NetRpc => return Ok(Greeting::NetRpc),
+            Opening::JsonRpc => return Ok(Greeting::JsonRpc),
+            Opening::Undecided => {
                 if read_more(stream, bytes).await? == 0 {
                     return Ok(Greeting::Done);
                 }
             }
-            (Some(false), Recognition::No, Recognition::No) => {
+            Opening::Unknown => {
                 let first = crate::error::shown(bytes.get(..16).unwrap_or(bytes));
                 tracing::info!(peer = %stream.peer, first, "closed: it speaks no protocol that is served here");
                 return Ok(Greeting::Done);

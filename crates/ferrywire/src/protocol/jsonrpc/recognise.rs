@@ -50,25 +50,6 @@ mod tests {
         }
     }
 
-    /// The rows of the table in ARCHITECTURE.md exclude each other.
-    #[test]
-    fn whatever_two_bytes_begin_it_is_one_thing_at_most() {
-        use crate::protocol::{native, netrpc, tunnel};
-        for (first, second) in (0..=255).flat_map(|first| (0..=255).map(move |second| (first, second))) {
-            let bytes = [first, second];
-            let others = [
-                native::recognises(&bytes) != Some(false),
-                tunnel::recognises(&bytes) != Some(false),
-                netrpc::recognises(&bytes) != Recognition::No,
-            ];
-
-            match recognises(&bytes) {
-                Recognition::Yes => assert_eq!(others, [false; 3], "{bytes:?}"),
-                verdict => assert_eq!(verdict, Recognition::No, "{bytes:?}"),
-            }
-        }
-    }
-
     #[test]
     fn nothing_else_is() {
         for stream in [

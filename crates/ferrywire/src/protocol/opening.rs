@@ -1,0 +1,137 @@
+//! What a stream speaks, by its first bytes: one table for all protocols that share a port.
+//!
+//! Its rows are asked in their order, and the first that does not say no decides: a stream is one thing or nothing.
+
+use super::netrpc::Recognition;
+use super::{jsonrpc, native, netrpc, tunnel};
+
+/// What the first bytes of a stream say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Opening {
+    /// The native protocol.
+    Native,
+    /// HTTP: a tunnel, a page, or something that is refused.
+    Http,
+    /// `net/rpc`.
+    NetRpc,
+    /// JSON-RPC.
+    JsonRpc,
+    /// Nothing that is served.
+    Unknown,
+    /// More bytes will tell.
+    Undecided,
+}
+
+/// What a stream speaks that begins with `bytes`. Once it is decided, no further byte changes it.
+pub fn opening(bytes: &[u8]) -> Opening {
+    let known = |verdict: Option<bool>| match verdict {
+        Some(true) => Recognition::Yes,
+        Some(false) => Recognition::No,
+        None => Recognition::Undecided,
+    };
+    let rows: [(&dyn Fn() -> Recognition, Opening); 4] = [
+        (&|| known(native::recognises(bytes)), Opening::Native),
+        (&|| known(tunnel::recognises(bytes)), Opening::Http),
+        (&|| netrpc::recognises(bytes), Opening::NetRpc),
+        (&|| jsonrpc::recognises(bytes), Opening::JsonRpc),
+    ];
+    for (recognises, opening) in rows {
+        match recognises() {
+            Recognition::No => {}
+            Recognition::Yes => return opening,
+            Recognition::Undecided => return Opening::Undecided,
+        }
+    }
+    Opening::Unknown
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Beginnings of what real programs send, and of what nobody serves.
+    const STREAMS: &[(&[u8], Opening)] = &[
+        (b"\xc1FW\x52\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00", Opening::Native),
+        (b"CONNECT /_goRPC_ HTTP/1.0\n\n", Opening::Http),
+        (b"GET /debug/rpc HTTP/1.1\r\nHost: localhost\r\n\r\n", Opening::Http),
+        (b"POST /Arith.Multiply HTTP/1.1\r\n", Opening::Http),
+        (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", Opening::Http),
+        (b"\x2f\xff\x81\x03\x01\x01\x07Request\x01\xff\x82\x00\x01\x02\x01\x0dServiceMethod", Opening::NetRpc),
+        (b"\x2e\x7f\x03\x01\x01\x07Request\x01\xff\x80\x00\x01\x02\x01\x0dServiceMethod", Opening::NetRpc),
+        (b"{\x7f\x03\x01\x01\x07Request", Opening::NetRpc),
+        (b"[\xff\x81\x03\x01\x01\x07Request", Opening::NetRpc),
+        (b" \x7f\x03\x01\x01", Opening::NetRpc),
+        (b"{\"method\":\"Arith.Multiply\",\"params\":[{\"A\":6,\"B\":7}],\"id\":0}\n", Opening::JsonRpc),
+        (b"{\"jsonrpc\":\"2.0\",\"method\":\"Arith.Multiply\",\"id\":1}", Opening::JsonRpc),
+        (b"{\"id\":0,\"method\":\"list_dbs\",\"params\":[]}", Opening::JsonRpc),
+        (b"{ \"id\" : 1, \"method\" : \"x\" }", Opening::JsonRpc),
+        (b"{}", Opening::JsonRpc),
+        (b"\r\n[{\"jsonrpc\":\"2.0\"", Opening::JsonRpc),
+        (b"SSH-2.0-OpenSSH_9.2\r\n", Opening::Unknown),
+        (b"*1\r\n$4\r\nPING\r\n", Opening::Unknown),
+        (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", Opening::Unknown),
+        (b"\x82\xa3Seq\x00\xadServiceMethod", Opening::Unknown),
+        (b"\x08\x00\x00\x30", Opening::Unknown),
+        (b"\xef\xbb\xbf{\"id\":1}", Opening::Unknown),
+    ];
+
+    /// What the first 64 bytes say at every cut; once decided, it stays.
+    fn followed(stream: &[u8]) -> Opening {
+        let mut said = Opening::Undecided;
+        for cut in 0..=stream.len().min(64) {
+            let now = opening(&stream[..cut]);
+            assert!(said == Opening::Undecided || said == now, "{stream:?}: {said:?}, then {now:?} at {cut}");
+            said = now;
+        }
+        said
+    }
+
+    /// A program may be built without JSON.
+    fn served(expected: Opening) -> Opening {
+        match expected {
+            Opening::JsonRpc if jsonrpc::recognises(b"{}") == Recognition::No => Opening::Unknown,
+            expected => expected,
+        }
+    }
+
+    #[test]
+    fn what_a_stream_speaks_is_found_whatever_the_cut() {
+        for (stream, expected) in STREAMS {
+            assert_eq!(followed(stream), served(*expected), "{stream:?}");
+        }
+    }
+
+    #[test]
+    fn a_byte_that_is_another_never_makes_it_two_things() {
+        for (stream, _) in STREAMS {
+            let mut stream = stream.to_vec();
+            for at in 0..stream.len().min(64) {
+                let byte = stream[at];
+                for other in 0..=255 {
+                    stream[at] = other;
+                    followed(&stream);
+                }
+                stream[at] = byte;
+            }
+        }
+    }
+
+    /// The rows exclude each other: no two bytes are the beginning of two things.
+    #[test]
+    fn whatever_two_bytes_begin_it_is_one_thing_at_most() {
+        for (first, second) in (0..=255).flat_map(|first| (0..=255).map(move |second| (first, second))) {
+            let bytes = [first, second];
+            let rows = [
+                native::recognises(&bytes) != Some(false),
+                tunnel::recognises(&bytes) != Some(false),
+                netrpc::recognises(&bytes) != Recognition::No,
+                jsonrpc::recognises(&bytes) != Recognition::No,
+            ];
+
+            let count = rows.into_iter().filter(|may_be| *may_be).count();
+            assert!(count <= 1, "{bytes:?} {rows:?}");
+            assert_eq!(count == 0, opening(&bytes) == Opening::Unknown, "{bytes:?}");
+        }
+    }
+}
