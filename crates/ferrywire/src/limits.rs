@@ -32,6 +32,9 @@ pub struct Limits {
     pub http_head_len_max: usize,
     /// The most header lines in an HTTP head; 64 unless set.
     pub http_headers_max: usize,
+    /// The longest Option by which a WgRPC or GeeRPC client begins, in bytes, space around its parts included; 4 KiB unless
+    /// set. A longer one closes its connection.
+    pub option_len_max: usize,
     /// How deep a message of JSON-RPC nests, the message itself and what is passed over included; 128 unless set. A
     /// deeper one closes its connection. Arguments and replies nest less deep, as their codec says.
     pub json_depth_max: usize,
@@ -89,7 +92,8 @@ pub struct Limits {
     /// The time after which a connection is closed whose peer takes no byte of what is being sent; 10 s
     /// unless set.
     pub stall_timeout: Duration,
-    /// The time that a method may run; 30 s unless set.
+    /// The time that a method may run; 30 s unless set. On wires where a client says so once for its connection, as WgRPC's and
+    /// GeeRPC's, a client asks for its own.
     pub handler_timeout: Duration,
     /// The longest time that a caller may ask for over the wire; 1 h unless set. The shortest is 1 ms.
     pub handler_timeout_max: Duration,
@@ -140,6 +144,7 @@ impl Default for Limits {
             method_len_max: 255,
             http_head_len_max: 8 * KIB,
             http_headers_max: 64,
+            option_len_max: 4 * KIB,
             json_depth_max: 128,
             json_id_len_max: 64,
             batch_len_max: 256,

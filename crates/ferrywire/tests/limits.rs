@@ -1454,6 +1454,46 @@ mod json_depth_max {
     }
 }
 
+mod option_len_max {
+    use super::support::gob;
+    use super::*;
+
+    /// An Option of so many bytes, and what its connection has heard when it is over.
+    async fn answered(rig: &Rig, len: usize) -> Vec<u8> {
+        let option = "{\"MagicNumber\":3927900,\"CodecType\":\"application/gob\"";
+        let mut client = rig.raw().await;
+        client.try_send(format!("{option:len$}}}").as_bytes()).await.unwrap();
+        // A request, as GeeRPC's clients write it.
+        let header = gob::define_struct(
+            65,
+            "Header",
+            &[("ServiceMethod", gob::STRING), ("Seq", gob::UINT), ("Error", gob::STRING)],
+        );
+        let request = gob::value(65, &[vec![1], gob::text("Probe.Twice"), vec![1, 1, 0]].concat());
+        let _ = client.try_send(&[header, request, b"\x03\x04\x00\x2a".to_vec()].concat()).await;
+        let _ = client.try_half_close().await;
+        client.is_closed().await
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_longer_one_closes_its_connection() {
+        let rig = Rig::new().await;
+        let bystander = rig.bystander().await;
+
+        assert!(answered(&rig, 4096).await.is_empty());
+
+        assert_eq!(rig.handle.calls().iter().find(|(name, _)| name == "Probe.Twice").unwrap().1, 1);
+        bystander.is_unaffected().await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_of_just_that_length_is_taken() {
+        let rig = Rig::new().await;
+
+        assert!(answered(&rig, 4095).await.ends_with(b"\x03\x04\x00\x54"));
+    }
+}
+
 #[cfg(feature = "json")]
 mod json_id_len_max {
     use super::*;

@@ -7,9 +7,9 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use ferrywire::protocol::{GeeRpc, Native, NetRpc, Protocol, WgRpc};
 #[cfg(feature = "json")]
 use ferrywire::protocol::{JsonRpc, JsonRpc1};
-use ferrywire::protocol::{Native, NetRpc, Protocol};
 use ferrywire::{Client, Code, Limits, Phase};
 use futures_util::future::join_all;
 
@@ -318,7 +318,7 @@ macro_rules! behaviours {
     };
 }
 
-/// What is beyond wires that have no word for a withdrawal or a deadline: the JSON-RPCs.
+/// What is beyond wires that have no word for a withdrawal or for the deadline of a single call: the JSON-RPCs, WgRPC and GeeRPC.
 macro_rules! with_withdrawals {
     ($protocol:expr, $way:expr) => {
         behaviours! { $protocol, $way }
@@ -358,6 +358,18 @@ suite! { netrpc, crate::NetRpc, with_withdrawals, [
 
 // It is not spoken behind an HTTP CONNECT.
 suite! { native, crate::Native, with_withdrawals, [
+    over_memory: crate::Way::Memory,
+    over_tcp: crate::Way::Tcp,
+    over_unix: crate::Way::Unix
+] }
+
+suite! { wgrpc, crate::WgRpc, behaviours, [
+    over_memory: crate::Way::Memory,
+    over_tcp: crate::Way::Tcp,
+    over_unix: crate::Way::Unix
+] }
+
+suite! { geerpc, crate::GeeRpc, behaviours, [
     over_memory: crate::Way::Memory,
     over_tcp: crate::Way::Tcp,
     over_unix: crate::Way::Unix

@@ -26,6 +26,7 @@ pub mod netrpc;
 pub mod opening;
 mod pairs;
 pub mod tunnel;
+pub mod wgrpc;
 
 pub use crate::compression::{Compression, Packed};
 #[cfg(not(feature = "json"))]
@@ -34,6 +35,7 @@ pub(crate) use absent as jsonrpc;
 pub use jsonrpc::{JsonRpc, JsonRpc1};
 pub use native::Native;
 pub use netrpc::NetRpc;
+pub use wgrpc::{GeeRpc, WgRpc};
 
 /// A way of putting calls on a stream of bytes.
 pub trait Protocol: Send + Sync + 'static {

@@ -21,6 +21,7 @@ use crate::protocol::native::{self, Native};
 use crate::protocol::netrpc::{self, NetRpc};
 use crate::protocol::opening::{Opening, opening};
 use crate::protocol::tunnel::{self, Paths, Wanted};
+use crate::protocol::wgrpc::{self, WgRpc};
 use crate::transport::{Listen, Stream};
 
 /// What a stream turned out to be.
@@ -32,6 +33,8 @@ enum Greeting {
     BothWays,
     /// Calls in `net/rpc`.
     NetRpc,
+    /// Calls behind an Option.
+    WgRpc,
     /// Calls in JSON.
     JsonRpc,
     /// Nothing more is to be done with it.
@@ -128,6 +131,7 @@ pub(crate) fn serve(
             Greeting::BothWays => Box::pin(both::serve(stream, first, shared, bell)).await,
             Greeting::NetRpc => drive::serve::<NetRpc>(stream, first, shared, bell).await,
             // On the heap, as above.
+            Greeting::WgRpc => Box::pin(drive::serve::<WgRpc>(stream, first, shared, bell)).await,
             Greeting::JsonRpc => {
                 Box::pin(drive::serve::<jsonrpc::Served>(stream, first, shared, bell)).await;
             }
@@ -222,10 +226,11 @@ async fn read_more(stream: &mut Stream, bytes: &mut Vec<u8>) -> io::Result<usize
 
 async fn greet(inner: &Inner, stream: &mut Stream, bytes: &mut Vec<u8>) -> io::Result<Greeting> {
     loop {
-        match opening(bytes) {
+        match opening(bytes, &inner.shared.limits) {
             Opening::Native => return greet_native(stream, bytes).await,
             Opening::Http => return greet_http(inner, stream, bytes).await,
             Opening::NetRpc => return Ok(Greeting::NetRpc),
+            Opening::WgRpc => return greet_wgrpc(inner, stream, bytes).await,
             Opening::JsonRpc => return Ok(Greeting::JsonRpc),
             Opening::Undecided => {
                 if read_more(stream, bytes).await? == 0 {
@@ -251,6 +256,16 @@ async fn greet_native(stream: &mut Stream, bytes: &mut Vec<u8>) -> io::Result<Gr
             None => {}
         }
     }
+}
+
+/// Waits for all of the Option: until then it is not known what is spoken.
+async fn greet_wgrpc(inner: &Inner, stream: &mut Stream, bytes: &mut Vec<u8>) -> io::Result<Greeting> {
+    while !wgrpc::is_whole(bytes, inner.shared.limits.option_len_max) {
+        if read_more(stream, bytes).await? == 0 {
+            return Ok(Greeting::Done);
+        }
+    }
+    Ok(Greeting::WgRpc)
 }
 
 async fn greet_http(inner: &Inner, stream: &mut Stream, bytes: &mut Vec<u8>) -> io::Result<Greeting> {

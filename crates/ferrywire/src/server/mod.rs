@@ -39,8 +39,8 @@ pub(crate) use router::Router;
 
 /// A server: services, and the places where it listens for their callers.
 ///
-/// Every connection is told apart by its first bytes: the native protocol, Go's `net/rpc`, JSON-RPC, or an HTTP `CONNECT`
-/// that opens a `net/rpc` connection.
+/// Every connection is told apart by its first bytes: the native protocol, Go's `net/rpc`, WgRPC and GeeRPC, JSON-RPC, or an
+/// HTTP `CONNECT` that opens a `net/rpc` connection.
 /// Each runs as one task on the runtime that calls [`run`](Self::run), or stays on one of the threads of
 /// [`serve_per_core`](Self::serve_per_core).
 #[must_use = "a server serves while `run` is awaited"]
