@@ -366,13 +366,17 @@ suite! { native, crate::Native, with_withdrawals, [
 suite! { wgrpc, crate::WgRpc, behaviours, [
     over_memory: crate::Way::Memory,
     over_tcp: crate::Way::Tcp,
-    over_unix: crate::Way::Unix
+    over_unix: crate::Way::Unix,
+    behind_connect: crate::Way::Connect,
+    behind_connect_over_unix: crate::Way::ConnectUnix
 ] }
 
 suite! { geerpc, crate::GeeRpc, behaviours, [
     over_memory: crate::Way::Memory,
     over_tcp: crate::Way::Tcp,
-    over_unix: crate::Way::Unix
+    over_unix: crate::Way::Unix,
+    behind_connect: crate::Way::Connect,
+    behind_connect_over_unix: crate::Way::ConnectUnix
 ] }
 
 #[cfg(feature = "json")]

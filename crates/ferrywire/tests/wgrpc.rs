@@ -6,6 +6,8 @@ mod support;
 
 #[path = "wgrpc/bytes.rs"]
 mod bytes;
+#[path = "wgrpc/http.rs"]
+mod http;
 #[cfg(feature = "json")]
 #[path = "wgrpc/json.rs"]
 mod json;

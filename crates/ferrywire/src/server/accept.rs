@@ -20,8 +20,8 @@ use crate::protocol::jsonrpc;
 use crate::protocol::native::{self, Native};
 use crate::protocol::netrpc::{self, NetRpc};
 use crate::protocol::opening::{Opening, opening};
-use crate::protocol::tunnel::{self, Paths, Wanted};
-use crate::protocol::wgrpc::{self, WgRpc};
+use crate::protocol::tunnel::{self, Paths, Tunnel, Wanted};
+use crate::protocol::wgrpc::{self, GeeRpc, WgRpc};
 use crate::transport::{Listen, Stream};
 
 /// What a stream turned out to be.
@@ -269,7 +269,7 @@ async fn greet_wgrpc(inner: &Inner, stream: &mut Stream, bytes: &mut Vec<u8>) ->
 }
 
 async fn greet_http(inner: &Inner, stream: &mut Stream, bytes: &mut Vec<u8>) -> io::Result<Greeting> {
-    let pages: &[&str] = if inner.page { &[netrpc::PAGE_PATH] } else { &[] };
+    let pages: &[&str] = if inner.page { &PAGES[..] } else { &[] };
     let paths = Paths { tunnels: &inner.tunnels, pages };
     let wanted = loop {
         if let Some(wanted) = tunnel::read_request(bytes, &paths, &inner.shared.limits) {
@@ -280,15 +280,19 @@ async fn greet_http(inner: &Inner, stream: &mut Stream, bytes: &mut Vec<u8>) -> 
         }
     };
     let reply = match wanted {
-        Wanted::Tunnel { used, .. } => {
-            let tunnel = NetRpc::TUNNEL.expect("net/rpc has a tunnel");
+        Wanted::Tunnel { at, used } => {
+            let path = inner.tunnels.get(at).map_or("", String::as_str);
+            let (tunnel, greeting) = behind(path);
             stream.writer.write_all(&tunnel::reply(&tunnel)).await?;
             stream.writer.flush().await?;
             // What was sent without waiting for our 200 is part of the stream: Go loses it, we do not.
             bytes.drain(..used);
-            return Ok(Greeting::NetRpc);
+            return Ok(greeting);
         }
-        Wanted::Page { is_head, .. } => tunnel::page(&netrpc::page::render(inner.shared.router.list()), is_head),
+        Wanted::Page { at, is_head } => {
+            let title = if at == 0 { netrpc::PAGE_TITLE } else { wgrpc::PAGE_TITLE };
+            tunnel::page(&netrpc::page::render(title, inner.shared.router.list()), is_head)
+        }
         Wanted::Refused(status) => tunnel::refusal(status),
     };
     stream.writer.write_all(&reply).await?;
@@ -298,6 +302,30 @@ async fn greet_http(inner: &Inner, stream: &mut Stream, bytes: &mut Vec<u8>) -> 
         bytes.clear();
     }
     Ok(Greeting::Done)
+}
+
+/// Where pages are: that of `net/rpc`, and behind it those of the GeeRPC family.
+const PAGES: [&str; 3] = [netrpc::PAGE_PATH, wgrpc::PAGE_PATHS[0], wgrpc::PAGE_PATHS[1]];
+
+/// Every path at which a tunnel is opened that nobody asked for.
+pub(super) fn tunnels() -> impl Iterator<Item = &'static str> {
+    paths_of::<NetRpc>().chain(paths_of::<WgRpc>()).chain(paths_of::<GeeRpc>())
+}
+
+fn paths_of<P: Protocol>() -> impl Iterator<Item = &'static str> {
+    P::TUNNEL.map(|tunnel| tunnel.path).into_iter().chain(P::TUNNEL_ALSO.iter().copied())
+}
+
+/// What is said when the tunnel at a path stands, and what is spoken behind it: `net/rpc` where nobody else is at home.
+fn behind(path: &str) -> (Tunnel, Greeting) {
+    let (tunnel, greeting) = if paths_of::<WgRpc>().any(|known| known == path) {
+        (WgRpc::TUNNEL, Greeting::WgRpc)
+    } else if paths_of::<GeeRpc>().any(|known| known == path) {
+        (GeeRpc::TUNNEL, Greeting::WgRpc)
+    } else {
+        (NetRpc::TUNNEL, Greeting::NetRpc)
+    };
+    (tunnel.expect("each of the three has a tunnel"), greeting)
 }
 
 #[cfg(test)]

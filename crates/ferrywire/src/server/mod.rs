@@ -11,7 +11,6 @@ use tokio_util::task::TaskTracker;
 use crate::compression::Compression;
 use crate::error::{Code, Error, Result};
 use crate::limits::Limits;
-use crate::protocol::{NetRpc, Protocol};
 use crate::service::Service;
 use crate::transport::{self, Address, IntoAddress, Listen, Memory, Stream};
 
@@ -40,7 +39,7 @@ pub(crate) use router::Router;
 /// A server: services, and the places where it listens for their callers.
 ///
 /// Every connection is told apart by its first bytes: the native protocol, Go's `net/rpc`, WgRPC and GeeRPC, JSON-RPC, or an
-/// HTTP `CONNECT` that opens a `net/rpc` connection.
+/// HTTP `CONNECT` that opens a connection of Go's or of the GeeRPC family's.
 /// Each runs as one task on the runtime that calls [`run`](Self::run), or stays on one of the threads of
 /// [`serve_per_core`](Self::serve_per_core).
 #[must_use = "a server serves while `run` is awaited"]
@@ -238,7 +237,7 @@ impl Builder {
 
     /// Adds a place to listen at, beside the one given to [`bind`](Self::bind).
     ///
-    /// An `http://` address listens as `tcp://` does, and opens tunnels at its path too.
+    /// An `http://` address listens as `tcp://` does, and opens tunnels of `net/rpc` at its path too.
     pub fn listen(mut self, address: impl IntoAddress) -> Self {
         self.addresses.push(address.into_address());
         self
@@ -279,7 +278,7 @@ impl Builder {
         self
     }
 
-    /// Hides the page of services at `/debug/rpc`, which is shown otherwise.
+    /// Hides the page of services at `/debug/rpc`, `/debug/wgrpc` and `/debug/geerpc`, which is shown otherwise.
     pub fn without_debug_page(mut self) -> Self {
         self.hides_page = true;
         self
@@ -331,7 +330,7 @@ impl Builder {
         }
         let mut limits = self.limits;
         limits.connections_max = limits.connections_max.min(descriptors_max() / 2);
-        tunnels.extend(NetRpc::TUNNEL.map(|tunnel| tunnel.path.to_owned()));
+        tunnels.extend(accept::tunnels().map(str::to_owned));
         let inner = Inner {
             shared: Arc::new(Shared {
                 checksum: self.checksum,

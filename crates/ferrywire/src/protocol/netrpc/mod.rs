@@ -49,3 +49,6 @@ const CANCEL: &str = "_goRPC_.Cancel";
 
 /// Where Go's servers show their page.
 pub const PAGE_PATH: &str = "/debug/rpc";
+
+/// The title of their page.
+pub const PAGE_TITLE: &str = "Services";

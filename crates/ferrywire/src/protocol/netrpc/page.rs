@@ -25,10 +25,10 @@ pub struct ListedMethod {
     pub calls: u64,
 }
 
-/// The page as HTML; services and methods are sorted by name.
-pub fn render(mut services: Vec<Listed>) -> String {
+/// The page as HTML, under a title that is HTML itself; services and methods are sorted by name.
+pub fn render(title: &str, mut services: Vec<Listed>) -> String {
     services.sort_by(|a, b| a.service.cmp(&b.service));
-    let mut page = String::from("<html>\n\t<body>\n\t<title>Services</title>\n");
+    let mut page = format!("<html>\n\t<body>\n\t<title>{title}</title>\n");
     for service in &mut services {
         service.methods.sort_by(|a, b| a.name.cmp(&b.name));
         let _ = write!(page, "\t<hr>\n\tService {}\n\t<hr>\n\t\t<table>\n", escaped(&service.service));
@@ -78,15 +78,17 @@ mod tests {
             reply: "int".to_owned(),
             calls,
         };
-        let page = render(vec![Listed {
+        let services = vec![Listed {
             service: "Arith".to_owned(),
             methods: vec![method("Multiply", 42), method("Divide", 7)],
-        }]);
+        }];
+
+        let page = render("Services", services);
 
         let divide = page.find("Divide(map[string]&lt;x&gt;, *int) error</td>").unwrap();
         let multiply = page.find("Multiply(map[string]&lt;x&gt;, *int) error</td>").unwrap();
         assert!(divide < multiply);
         assert!(page.contains("<td align=center>42</td>"));
-        assert!(page.contains("Service Arith\n"));
+        assert!(page.contains("<title>Services</title>") && page.contains("Service Arith\n"));
     }
 }
