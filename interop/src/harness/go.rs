@@ -20,7 +20,7 @@ pub struct Go {
 }
 
 /// The folders of `go/` that are programs.
-const PROGRAMS: [&str; 4] = ["client", "page", "parent", "server"];
+const PROGRAMS: [&str; 6] = ["client", "page", "parent", "server", "wgrpcclient", "wgrpcserver"];
 
 impl Go {
     /// The oldest Go that we promise to speak with: `FERRYWIRE_GO_OLD`, else Debian's 1.19.
