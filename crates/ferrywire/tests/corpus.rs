@@ -11,6 +11,8 @@ mod jsonrpc;
 mod native;
 #[path = "../fuzz/promises.rs"]
 mod promises;
+#[path = "../fuzz/wgrpc.rs"]
+mod wgrpc;
 
 fn replay(corpus: &str, promise: impl Fn(&[u8])) {
     let path = format!("{}/fuzz/corpus/{corpus}", env!("CARGO_MANIFEST_DIR"));
@@ -83,4 +85,14 @@ fn json_requests_are_read_alike_and_answered_in_lines() {
 #[test]
 fn json_replies_are_read_alike_and_as_serde_json_reads_them() {
     replay("jsonrpc_replies", jsonrpc::jsonrpc_replies);
+}
+
+#[test]
+fn options_and_requests_are_read_alike_and_answered_one_by_one() {
+    replay("wgrpc_requests", wgrpc::wgrpc_requests);
+}
+
+#[test]
+fn the_familys_replies_are_read_alike_in_both_codecs() {
+    replay("wgrpc_replies", wgrpc::wgrpc_replies);
 }
