@@ -21,7 +21,7 @@ impl client::Builder {
     /// [`Context::caller`](crate::Context::caller).
     ///
     /// Only the native protocol goes both ways: with another one, connecting fails with
-    /// [`Code::InvalidArgument`]. The client's [`Limits`](crate::Limits) hold for the calls that it answers as well.
+    /// [`Code::InvalidArgument`]. The client's [`Limits`] hold for the calls that it answers as well.
     /// Methods that run when the client is closed are dropped.
     ///
     /// ```no_run
