@@ -32,6 +32,11 @@ fn asked_for(work: impl FnOnce()) -> usize {
     change.bytes_allocated + usize::try_from(change.bytes_reallocated).unwrap_or(0)
 }
 
+/// The least that `work` asks for, of several times: the program that runs the tests asks for memory too, when it pleases.
+fn asked_for_at_least(mut work: impl FnMut()) -> usize {
+    (0..5).map(|_| asked_for(&mut work)).min().unwrap_or_default()
+}
+
 #[derive(Deserialize)]
 struct Wide([u64; 16]);
 
@@ -91,7 +96,8 @@ fn borrowed_values_are_written_and_read_without_allocating() {
     for format in [Format::Postcard, Format::MessagePack] {
         let mut out = Vec::with_capacity(256);
 
-        let asked = asked_for(|| {
+        let asked = asked_for_at_least(|| {
+            out.clear();
             format.encode(&value, &LENT, &mut out).unwrap();
             let read: Lent<'_> = format.decode(&out, None).unwrap();
             assert_eq!((read.id, read.name, read.blob.len()), (1 << 60, "six", 64));
@@ -100,7 +106,8 @@ fn borrowed_values_are_written_and_read_without_allocating() {
         assert_eq!(asked, 0, "{format:?}");
     }
     let mut out = Vec::with_capacity(256);
-    let asked = asked_for(|| {
+    let asked = asked_for_at_least(|| {
+        out.clear();
         Format::Raw.encode(&Bytes::new(&[7; 64]), &BYTES, &mut out).unwrap();
         let read: &Bytes = Format::Raw.decode(&out, None).unwrap();
         assert_eq!(read.len(), 64);
