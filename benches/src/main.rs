@@ -87,7 +87,11 @@ fn tables(words: &[&str]) -> Result<()> {
         }
     }
     if chosen.is_empty() {
-        chosen = vec!["counts", "calls", "idle", "tail"];
+        chosen = vec!["calls", "idle", "tail"];
+        // They take minutes, and do not change from one run to the next.
+        if !effort.is_quick {
+            chosen.insert(0, "counts");
+        }
     }
     for table in chosen {
         match table {
