@@ -235,8 +235,8 @@ impl Pending {
         id
     }
 
-    /// Adds a call under [`next_id`](Self::next_id), which has just been asked for. When one whose moment is not
-    /// settled was sent is noted by the next [`turn`](Self::turn).
+    /// Adds a call under [`next_id`](Self::next_id), which has just been asked for. Of a call that has a timeout
+    /// and no deadline, the next [`turn`](Self::turn) notes when it was sent.
     #[inline]
     pub(crate) fn insert_as(&mut self, id: u64, waker: Waker, until: Until, span: Span) {
         let index = self.index(id);
