@@ -58,6 +58,27 @@ impl Shared {
         Self { router, limits, checksum, compression, running, held, held_soft_max, serving, hits }
     }
 
+    /// A connection holds so many bytes from now on, of which it has said `said` before; names the limit if all
+    /// together hold too much and this one has more than its share of it.
+    pub(crate) fn account(&self, said: &mut usize, held: usize) -> Option<&'static str> {
+        if held == 0 && *said == 0 {
+            return None;
+        }
+        match held.cmp(said) {
+            std::cmp::Ordering::Equal => {}
+            std::cmp::Ordering::Less => {
+                self.held.fetch_sub(*said - held, Ordering::Relaxed);
+            }
+            std::cmp::Ordering::Greater => {
+                self.held.fetch_add(held - *said, Ordering::Relaxed);
+            }
+        }
+        *said = held;
+        let most = self.limits.bytes_in_flight_max;
+        let share = most / self.serving.load(Ordering::Relaxed).max(1);
+        (self.held.load(Ordering::Relaxed) > most && held > share).then_some("bytes_in_flight_max")
+    }
+
     /// Whether as many calls run as may.
     #[inline]
     fn is_full(&self) -> bool {

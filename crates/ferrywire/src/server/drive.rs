@@ -335,23 +335,7 @@ impl<P: Protocol> Driver<P> {
     /// connection has more than its share of it.
     fn account(&mut self) -> Option<&'static str> {
         let held = self.input.tail().len() + self.connection.held();
-        if held == 0 && self.held == 0 {
-            return None;
-        }
-        let all = &self.shared.held;
-        match held.cmp(&self.held) {
-            std::cmp::Ordering::Equal => {}
-            std::cmp::Ordering::Less => {
-                all.fetch_sub(self.held - held, Ordering::Relaxed);
-            }
-            std::cmp::Ordering::Greater => {
-                all.fetch_add(held - self.held, Ordering::Relaxed);
-            }
-        }
-        self.held = held;
-        let most = self.shared.limits.bytes_in_flight_max;
-        let share = most / self.shared.serving.load(Ordering::Relaxed).max(1);
-        (all.load(Ordering::Relaxed) > most && held > share).then_some("bytes_in_flight_max")
+        self.shared.account(&mut self.held, held)
     }
 
     /// Sees to everything that depends on time; names the limit if the connection has to end by one.
