@@ -170,8 +170,8 @@ fn prefixes(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
 /// The head of a request is judged once, whatever more of it comes.
 pub fn tunnel_request(bytes: &[u8]) {
     let limits = Limits::default();
-    let tunnels = ["/_goRPC_".to_owned()];
-    let paths = Paths { tunnels: &tunnels, pages: &[netrpc::PAGE_PATH] };
+    let tunnels = vec!["/_goRPC_".to_owned()];
+    let paths = Paths { tunnels, pages: vec![netrpc::PAGE_PATH], ..Paths::default() };
     let mut verdict: Option<Wanted> = None;
     for prefix in prefixes(bytes) {
         let now = tunnel::read_request(prefix, &paths, &limits);

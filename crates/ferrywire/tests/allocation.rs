@@ -123,8 +123,8 @@ fn a_connection_grows_with_what_has_come() {
 fn a_head_that_does_not_end_allocates_little() {
     let _alone = alone();
     let limits = Limits::default();
-    let tunnels = ["/_goRPC_".to_owned()];
-    let paths = Paths { tunnels: &tunnels, pages: &["/debug/rpc"] };
+    let tunnels = vec!["/_goRPC_".to_owned()];
+    let paths = Paths { tunnels, pages: vec!["/debug/rpc"], ..Paths::default() };
     let tunnel = NetRpc::TUNNEL.expect("net/rpc has a tunnel");
     let head = [b"CONNECT /_goRPC_ HTTP/1.0\r\nX: ", &[b'x'; 9000][..]].concat();
     let reply = [b"HTTP/1.0 200 Connected\r\nX: ", &[b'x'; 9000][..]].concat();

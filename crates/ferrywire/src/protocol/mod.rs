@@ -19,6 +19,7 @@ use crate::message::{Asked, Head, Missing, Plain, PlainAnswer, Read, Said};
 
 #[cfg(not(feature = "json"))]
 pub(crate) mod absent;
+pub mod browser;
 #[cfg(feature = "json")]
 pub mod jsonrpc;
 pub mod native;

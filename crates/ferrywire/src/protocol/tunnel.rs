@@ -3,6 +3,7 @@
 //! Heads in, verdicts out; nothing here reads or writes a socket. The bytes behind a head belong to whoever
 //! reads the stream next.
 
+use super::browser::{self, Allowed};
 use crate::error::{Code, Error, Result};
 use crate::limits::Limits;
 
@@ -83,13 +84,15 @@ pub enum Wanted {
     Refused(&'static str),
 }
 
-/// Paths that an RPC port answers at.
-#[derive(Clone, Debug)]
-pub struct Paths<'p> {
+/// What an RPC port answers over HTTP, and whom.
+#[derive(Clone, Debug, Default)]
+pub struct Paths {
     /// Where tunnels are.
-    pub tunnels: &'p [String],
-    /// Where the page is; nowhere, if it is not shown.
-    pub pages: &'p [&'p str],
+    pub tunnels: Vec<String>,
+    /// Where pages are; nowhere, if they are not shown.
+    pub pages: Vec<&'static str>,
+    /// Who is answered beside those who always are.
+    pub allowed: Allowed,
 }
 
 const BAD_REQUEST: &str = "400 Bad Request";
@@ -97,9 +100,6 @@ const FORBIDDEN: &str = "403 Forbidden";
 const NOT_FOUND: &str = "404 Not Found";
 const NOT_ALLOWED: &str = "405 Method Not Allowed";
 const TOO_LARGE: &str = "431 Request Header Fields Too Large";
-
-/// Headers that only browsers send: whoever sends them is a web page, not an RPC client.
-const BROWSER_HEADERS: [&str; 3] = ["origin", "referer", "cookie"];
 
 /// Whether `bytes` begin like an HTTP request, whatever its method.
 ///
@@ -124,8 +124,14 @@ pub fn recognises(bytes: &[u8]) -> Option<bool> {
     if METHODS.iter().any(|method| bytes.len() < method.len() && begins(method)) { None } else { Some(false) }
 }
 
+/// Whether what [`recognises`] has recognised is for this room alone: a tunnel, or the beginning of HTTP/2, which nobody
+/// here speaks. Everything else is plain HTTP.
+pub fn is_tunnel(bytes: &[u8]) -> bool {
+    bytes.starts_with(b"CONNECT ") || bytes.starts_with(b"PRI ")
+}
+
 /// What the request at the front of `bytes` wants, once its head is whole.
-pub fn read_request(bytes: &[u8], paths: &Paths<'_>, limits: &Limits) -> Option<Wanted> {
+pub fn read_request(bytes: &[u8], paths: &Paths, limits: &Limits) -> Option<Wanted> {
     let mut headers = vec![httparse::EMPTY_HEADER; limits.http_headers_max];
     let mut request = httparse::Request::new(&mut headers);
     let used = match request.parse(bytes) {
@@ -137,7 +143,7 @@ pub fn read_request(bytes: &[u8], paths: &Paths<'_>, limits: &Limits) -> Option<
     Some(judge(&request, used, paths))
 }
 
-fn judge(request: &httparse::Request<'_, '_>, used: usize, paths: &Paths<'_>) -> Wanted {
+fn judge(request: &httparse::Request<'_, '_>, used: usize, paths: &Paths) -> Wanted {
     let (method, path) = (request.method.unwrap_or(""), request.path.unwrap_or(""));
     let values = |name: &'static str| {
         let named = move |header: &&httparse::Header<'_>| header.name.eq_ignore_ascii_case(name);
@@ -148,14 +154,15 @@ fn judge(request: &httparse::Request<'_, '_>, used: usize, paths: &Paths<'_>) ->
     if values("host").count() > 1 || (has("transfer-encoding") && request.version == Some(0)) {
         return Wanted::Refused(BAD_REQUEST);
     }
-    if BROWSER_HEADERS.into_iter().any(has) || !values("host").all(is_own_host) {
+    let is_own_host = |host: &[u8]| paths.allowed.is_own_host(host);
+    if browser::HEADERS.into_iter().any(has) || !values("host").all(is_own_host) {
         return Wanted::Refused(FORBIDDEN);
     }
-    let from_page = values("sec-fetch-site").any(|site| site != b"none");
+    let from_page = values(browser::SITE).any(|site| site != b"none");
     if let Some(at) = paths.tunnels.iter().position(|tunnel| tunnel == path) {
         return match method {
             "CONNECT" if has_body => Wanted::Refused(BAD_REQUEST),
-            "CONNECT" if has("sec-fetch-site") => Wanted::Refused(FORBIDDEN),
+            "CONNECT" if has(browser::SITE) => Wanted::Refused(FORBIDDEN),
             "CONNECT" => Wanted::Tunnel { at, used },
             _ => Wanted::Refused(MUST_CONNECT),
         };
@@ -168,21 +175,8 @@ fn judge(request: &httparse::Request<'_, '_>, used: usize, paths: &Paths<'_>) ->
     }
 }
 
-/// Whether a `Host` cannot be a name that somebody else's DNS has pointed at us.
-fn is_own_host(host: &[u8]) -> bool {
-    let Ok(host) = std::str::from_utf8(host) else {
-        return false;
-    };
-    let name = match host.rsplit_once(':') {
-        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
-        _ => host,
-    };
-    let literal = name.trim_start_matches('[').trim_end_matches(']');
-    name.eq_ignore_ascii_case("localhost") || literal.parse::<std::net::IpAddr>().is_ok()
-}
-
 /// What Go says to whoever does not CONNECT.
-const MUST_CONNECT: &str = "405 must CONNECT";
+pub(crate) const MUST_CONNECT: &str = "405 must CONNECT";
 
 /// A refusal as bytes. The texts are fixed: nothing of the request comes back.
 pub fn refusal(status: &'static str) -> Vec<u8> {
@@ -219,8 +213,8 @@ mod tests {
     use super::*;
 
     fn wanted(request: &str) -> Option<Wanted> {
-        let tunnels = ["/other/rpc".to_owned(), "/_goRPC_".to_owned()];
-        let paths = Paths { tunnels: &tunnels, pages: &["/debug/other", "/debug/rpc"] };
+        let tunnels = vec!["/other/rpc".to_owned(), "/_goRPC_".to_owned()];
+        let paths = Paths { tunnels, pages: vec!["/debug/other", "/debug/rpc"], ..Paths::default() };
         read_request(request.as_bytes(), &paths, &Limits::default())
     }
 

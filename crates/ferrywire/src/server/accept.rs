@@ -20,7 +20,7 @@ use crate::protocol::jsonrpc;
 use crate::protocol::native::{self, Native};
 use crate::protocol::netrpc::{self, NetRpc};
 use crate::protocol::opening::{Opening, opening};
-use crate::protocol::tunnel::{self, Paths, Tunnel, Wanted};
+use crate::protocol::tunnel::{self, Tunnel, Wanted};
 use crate::protocol::wgrpc::{self, GeeRpc, WgRpc};
 use crate::transport::{Listen, Stream};
 
@@ -269,10 +269,8 @@ async fn greet_wgrpc(inner: &Inner, stream: &mut Stream, bytes: &mut Vec<u8>) ->
 }
 
 async fn greet_http(inner: &Inner, stream: &mut Stream, bytes: &mut Vec<u8>) -> io::Result<Greeting> {
-    let pages: &[&str] = if inner.page { &PAGES[..] } else { &[] };
-    let paths = Paths { tunnels: &inner.tunnels, pages };
     let wanted = loop {
-        if let Some(wanted) = tunnel::read_request(bytes, &paths, &inner.shared.limits) {
+        if let Some(wanted) = tunnel::read_request(bytes, &inner.shared.paths, &inner.shared.limits) {
             break wanted;
         }
         if read_more(stream, bytes).await? == 0 {
@@ -281,7 +279,7 @@ async fn greet_http(inner: &Inner, stream: &mut Stream, bytes: &mut Vec<u8>) -> 
     };
     let reply = match wanted {
         Wanted::Tunnel { at, used } => {
-            let path = inner.tunnels.get(at).map_or("", String::as_str);
+            let path = inner.shared.paths.tunnels.get(at).map_or("", String::as_str);
             let (tunnel, greeting) = behind(path);
             stream.writer.write_all(&tunnel::reply(&tunnel)).await?;
             stream.writer.flush().await?;
@@ -305,7 +303,7 @@ async fn greet_http(inner: &Inner, stream: &mut Stream, bytes: &mut Vec<u8>) -> 
 }
 
 /// Where pages are: that of `net/rpc`, and behind it those of the GeeRPC family.
-const PAGES: [&str; 3] = [netrpc::PAGE_PATH, wgrpc::PAGE_PATHS[0], wgrpc::PAGE_PATHS[1]];
+pub(super) const PAGES: [&str; 3] = [netrpc::PAGE_PATH, wgrpc::PAGE_PATHS[0], wgrpc::PAGE_PATHS[1]];
 
 /// Every path at which a tunnel is opened that nobody asked for.
 pub(super) fn tunnels() -> impl Iterator<Item = &'static str> {

@@ -24,6 +24,7 @@ use crate::error::{Code, Error, Phase, Result};
 use crate::limits::{Hits, Limits};
 use crate::message::{Ask, Asked, Missing, Plain, Read, Wanted};
 use crate::peer::Peer;
+use crate::protocol::tunnel::Paths;
 use crate::protocol::{Landing, Partial, Protocol, ReadRequests, Terms, Whose, WriteReplies};
 use crate::service::Request;
 use crate::sync::{AtomicUsize, Stopwatch};
@@ -38,6 +39,8 @@ pub(crate) struct Shared {
     pub(crate) checksum: bool,
     /// How large replies are compressed, where the wire can say so.
     pub(crate) compression: Option<Compression>,
+    /// What is answered over HTTP, and whom.
+    pub(crate) paths: Paths,
     /// Calls that have not finished, on all connections.
     pub(crate) running: AtomicUsize,
     /// Bytes that connections hold: what has come and is not done with, what is to be sent.
@@ -54,8 +57,8 @@ impl Shared {
     pub(crate) fn new(router: Router, limits: Limits) -> Self {
         let (running, held, serving) = (AtomicUsize::new(0), AtomicUsize::new(0), AtomicUsize::new(0));
         let (checksum, compression, hits) = (false, None, Hits::default());
-        let held_soft_max = limits.bytes_in_flight_max / 100 * 95;
-        Self { router, limits, checksum, compression, running, held, held_soft_max, serving, hits }
+        let (paths, held_soft_max) = (Paths::default(), limits.bytes_in_flight_max / 100 * 95);
+        Self { router, limits, checksum, compression, paths, running, held, held_soft_max, serving, hits }
     }
 
     /// A connection holds so many bytes from now on, of which it has said `said` before; names the limit if all

@@ -11,8 +11,10 @@ use tokio_util::task::TaskTracker;
 use crate::compression::Compression;
 use crate::error::{Code, Error, Result};
 use crate::limits::Limits;
+use crate::protocol::browser::{Allowed, without_port};
+use crate::protocol::tunnel::Paths;
 use crate::service::Service;
-use crate::transport::{self, Address, IntoAddress, Listen, Memory, Stream};
+use crate::transport::{self, Address, IntoAddress, Listen, Memory, Place, Stream};
 
 mod accept;
 mod bell;
@@ -54,8 +56,6 @@ pub(crate) struct Inner {
     connections: Arc<Connections>,
     tasks: TaskTracker,
     shutdown: CancellationToken,
-    tunnels: Vec<String>,
-    page: bool,
 }
 
 /// Collects what a server is made of.
@@ -69,6 +69,7 @@ pub struct Builder {
     compression: Option<Compression>,
     memory: Option<Memory>,
     hides_page: bool,
+    allowed: Allowed,
 }
 
 impl Server {
@@ -284,6 +285,16 @@ impl Builder {
         self
     }
 
+    /// Answers HTTP requests that ask for the server by this name, such as `rpc.example.org`, whatever their port.
+    ///
+    /// Without it these are answered: `localhost`, every address in numbers, and the names that the server was told to
+    /// listen at. Of another name nobody can say whose it is: a web site may point a name of its own at this machine,
+    /// and its pages then call this server as if it were theirs.
+    pub fn allow_host(mut self, name: impl Into<String>) -> Self {
+        self.allowed.hosts.push(name.into());
+        self
+    }
+
     /// Listens at `address` and at every place given to [`listen`](Self::listen).
     ///
     /// # Errors
@@ -297,6 +308,11 @@ impl Builder {
         let memory = self.memory.clone();
         let tunnels = addresses.iter().filter_map(|address| address.tunnel());
         let tunnels = tunnels.filter(|path| !path.is_empty()).map(str::to_owned).collect();
+        for address in &addresses {
+            if let Place::Tcp(host) = address.place() {
+                self.allowed.hosts.push(without_port(host).to_owned());
+            }
+        }
         let mut server = self.make(tunnels)?;
         for address in &addresses {
             let listener = transport::listen(address, memory.as_ref()).await?;
@@ -331,17 +347,17 @@ impl Builder {
         let mut limits = self.limits;
         limits.connections_max = limits.connections_max.min(descriptors_max() / 2);
         tunnels.extend(accept::tunnels().map(str::to_owned));
+        let pages = if self.hides_page { Vec::new() } else { accept::PAGES.to_vec() };
         let inner = Inner {
             shared: Arc::new(Shared {
                 checksum: self.checksum,
                 compression: self.compression,
+                paths: Paths { tunnels, pages, allowed: self.allowed },
                 ..Shared::new(router, limits)
             }),
             connections: Arc::default(),
             tasks: TaskTracker::new(),
             shutdown: CancellationToken::new(),
-            tunnels,
-            page: !self.hides_page,
         };
         Ok(Server { inner: Arc::new(inner), listeners: Vec::new(), addresses: Vec::new() })
     }
