@@ -91,7 +91,7 @@ async fn our_page() -> String {
     ArithClient::new(client).multiply(Args { a: 6, b: 7 }).await.unwrap();
     let place = server.address().trim_start_matches("tcp://");
     let mut stream = TcpStream::connect(place).await.unwrap();
-    let request = format!("GET /debug/rpc HTTP/1.1\r\nHost: {place}\r\n\r\n");
+    let request = format!("GET /debug/rpc HTTP/1.1\r\nHost: {place}\r\nConnection: close\r\n\r\n");
     stream.write_all(request.as_bytes()).await.unwrap();
     let mut reply = String::new();
     stream.read_to_string(&mut reply).await.unwrap();

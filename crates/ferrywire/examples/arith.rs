@@ -2,6 +2,7 @@
 //!
 //! `cargo run --release --example arith -- serve tcp://127.0.0.1:7001`
 //! `cargo run --release --example arith -- call tcp://127.0.0.1:7001`
+//! `curl -d '{"a":17,"b":8}' http://127.0.0.1:7001/Arith.Multiply`
 
 use ferrywire::{Client, Code, Error, Result, Server, protocol::NetRpc, service};
 use serde::{Deserialize, Serialize};

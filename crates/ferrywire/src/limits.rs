@@ -23,14 +23,14 @@ pub struct Limits {
     /// The longest message that is read or written, in bytes; 4 MiB unless set.
     ///
     /// A longer request closes its connection at the server, and a longer reply at the client with every
-    /// call that waits there, before anything is allocated for it. What a method answers beyond it becomes
-    /// an error reply; what a caller sends beyond it fails before it is sent.
+    /// call that waits there, before anything is allocated for it; of HTTP it is the body's length. What a method answers
+    /// beyond it becomes an error reply; what a caller sends beyond it fails before it is sent.
     pub frame_len_max: usize,
     /// The longest `Service.Method`, in bytes; 255 unless set. A call with a longer one fails alone.
     pub method_len_max: usize,
     /// The longest head of an HTTP request or reply, in bytes; 8 KiB unless set.
     pub http_head_len_max: usize,
-    /// The most header lines in an HTTP head; 64 unless set.
+    /// The most header lines in an HTTP head; 64 unless set. Of plain HTTP both count as the head's length.
     pub http_headers_max: usize,
     /// The longest Option by which a WgRPC or GeeRPC client begins, in bytes, space around its parts included; 4 KiB unless
     /// set. A longer one closes its connection.
@@ -44,8 +44,8 @@ pub struct Limits {
     /// The most requests in a list of them, as JSON-RPC 2.0 has; 256 unless set. Nothing of a longer one runs.
     pub batch_len_max: usize,
 
-    /// The time from a connection's first byte until it is known what it speaks; 5 s unless set. Progress
-    /// does not restart it.
+    /// The time from a connection's first byte until it is known what it speaks, and from the first byte of a request of
+    /// plain HTTP until its head has come; 5 s unless set. Progress does not restart it.
     ///
     /// Before its first byte a connection may be silent as long as an idle one: Go's clients dial when they
     /// start and call when they have something to ask.
@@ -61,7 +61,7 @@ pub struct Limits {
     /// not reconnect. It is looked at every 30 s, so that a connection may grow that much older, or twice as
     /// old where the time is shorter. A dead peer is found by TCP keepalive long before.
     pub idle_timeout: Duration,
-    /// The same for wires whose clients connect again by themselves, such as the native protocol: 5 min unless
+    /// The same for wires whose clients connect again by themselves, such as the native protocol and HTTP: 5 min unless
     /// set. The shorter of both holds there, but not for a client that offers services: it waits to be called. A
     /// connection that is closed for it is told so: a call that crosses
     /// the farewell has not run.

@@ -20,6 +20,8 @@ use crate::message::{Asked, Head, Missing, Plain, PlainAnswer, Read, Said};
 #[cfg(not(feature = "json"))]
 pub(crate) mod absent;
 pub mod browser;
+#[cfg(feature = "http")]
+pub mod http;
 #[cfg(feature = "json")]
 pub mod jsonrpc;
 pub mod native;

@@ -8,6 +8,7 @@ use std::task::{Poll, ready};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWriteExt, ReadBuf};
+use tokio::time::Instant;
 
 use super::Inner;
 use super::bell::{Bell, Order};
@@ -15,6 +16,7 @@ use super::both;
 use super::connection::Shared;
 use super::connections::Admitted;
 use super::drive;
+use super::http;
 use crate::protocol::Protocol;
 use crate::protocol::jsonrpc;
 use crate::protocol::native::{self, Native};
@@ -37,6 +39,8 @@ enum Greeting {
     WgRpc,
     /// Calls in JSON.
     JsonRpc,
+    /// Requests of HTTP.
+    Http,
     /// Nothing more is to be done with it.
     Done,
 }
@@ -66,7 +70,7 @@ pub(super) struct Patience {
     /// Open so that it can be closed: with no descriptor left, the one that waits is accepted and closed,
     /// instead of being reported again and again.
     reserve: Option<std::fs::File>,
-    last_log: Option<tokio::time::Instant>,
+    last_log: Option<Instant>,
 }
 
 impl Patience {
@@ -88,7 +92,7 @@ impl Patience {
         if is_peers {
             return None;
         }
-        let now = tokio::time::Instant::now();
+        let now = Instant::now();
         if self.last_log.is_none_or(|last| now - last >= Duration::from_secs(1)) {
             self.last_log = Some(now);
             tracing::warn!(%cause, address = %listener.address(), "cannot accept a connection");
@@ -121,7 +125,7 @@ pub(crate) fn serve(
     let greeted = Box::pin(greeted(inner, stream, admitted));
     // A block and not a function, whose future would have room for its arguments twice.
     async move {
-        let Some(Greeted { greeting, first, stream, shared, admitted }) = greeted.await else {
+        let Some(Greeted { greeting, began, first, stream, shared, admitted }) = greeted.await else {
             return;
         };
         let bell = admitted.bell.clone();
@@ -135,6 +139,8 @@ pub(crate) fn serve(
             Greeting::JsonRpc => {
                 Box::pin(drive::serve::<jsonrpc::Served>(stream, first, shared, bell)).await;
             }
+            // On the heap, as above.
+            Greeting::Http => Box::pin(http::serve(stream, first, began, shared, bell)).await,
             Greeting::Done => {}
         }
     }
@@ -143,6 +149,8 @@ pub(crate) fn serve(
 /// A stream of which it is known what it speaks.
 struct Greeted {
     greeting: Greeting,
+    /// When its first byte came.
+    began: Instant,
     /// What has been read already.
     first: Vec<u8>,
     stream: Stream,
@@ -158,9 +166,9 @@ async fn greeted(inner: std::sync::Arc<Inner>, mut stream: Stream, admitted: Adm
         unless_stopped(&admitted.bell, greeting).await
     };
     match greeting {
-        Some(Ok(greeting)) => {
+        Some(Ok((greeting, began))) => {
             admitted.has_greeted();
-            Some(Greeted { greeting, first, stream, shared: inner.shared.clone(), admitted })
+            Some(Greeted { greeting, began, first, stream, shared: inner.shared.clone(), admitted })
         }
         Some(Err(cause)) => {
             tracing::debug!(peer = %stream.peer, %cause, "lost before it said what it speaks");
@@ -190,20 +198,26 @@ fn unless_stopped<F: Future>(
     })
 }
 
-/// Finds out what a stream speaks, within the time for that.
+/// Finds out what a stream speaks, within the time for that; and when its first byte came.
 ///
 /// The time begins with the first byte: Go's clients say nothing between dialling and their first call,
 /// which may be hours apart. Until then a connection costs little, and makes room when others wait.
-async fn greeting_in_time(inner: &Inner, stream: &mut Stream, bytes: &mut Vec<u8>) -> io::Result<Greeting> {
+async fn greeting_in_time(
+    inner: &Inner,
+    stream: &mut Stream,
+    bytes: &mut Vec<u8>,
+) -> io::Result<(Greeting, Instant)> {
     let limits = &inner.shared.limits;
     let late = |_| io::Error::from(io::ErrorKind::TimedOut);
     let first = tokio::time::timeout(limits.idle_timeout, read_more(stream, bytes));
-    if first.await.map_err(late)?? == 0 {
+    let came = first.await.map_err(late)??;
+    let began = Instant::now();
+    if came == 0 {
         // A health check, or a peer that changed its mind.
-        return Ok(Greeting::Done);
+        return Ok((Greeting::Done, began));
     }
     match tokio::time::timeout(limits.handshake_timeout, greet(inner, stream, bytes)).await {
-        Ok(greeted) => greeted,
+        Ok(greeted) => Ok((greeted?, began)),
         Err(elapsed) => {
             inner.shared.hits.note("handshake_timeout");
             Err(late(elapsed))
@@ -228,6 +242,7 @@ async fn greet(inner: &Inner, stream: &mut Stream, bytes: &mut Vec<u8>) -> io::R
     loop {
         match opening(bytes, &inner.shared.limits) {
             Opening::Native => return greet_native(stream, bytes).await,
+            Opening::Http if http::IS_SERVED && !tunnel::is_tunnel(bytes) => return Ok(Greeting::Http),
             Opening::Http => return greet_http(inner, stream, bytes).await,
             Opening::NetRpc => return Ok(Greeting::NetRpc),
             Opening::WgRpc => return greet_wgrpc(inner, stream, bytes).await,
@@ -288,8 +303,7 @@ async fn greet_http(inner: &Inner, stream: &mut Stream, bytes: &mut Vec<u8>) -> 
             return Ok(greeting);
         }
         Wanted::Page { at, is_head } => {
-            let title = if at == 0 { netrpc::PAGE_TITLE } else { wgrpc::PAGE_TITLE };
-            tunnel::page(&netrpc::page::render(title, inner.shared.router.list()), is_head)
+            tunnel::page(&netrpc::page::render(page_title(at), inner.shared.router.list()), is_head)
         }
         Wanted::Refused(status) => tunnel::refusal(status),
     };
@@ -304,6 +318,11 @@ async fn greet_http(inner: &Inner, stream: &mut Stream, bytes: &mut Vec<u8>) -> 
 
 /// Where pages are: that of `net/rpc`, and behind it those of the GeeRPC family.
 pub(super) const PAGES: [&str; 3] = [netrpc::PAGE_PATH, wgrpc::PAGE_PATHS[0], wgrpc::PAGE_PATHS[1]];
+
+/// What is written above the page at this place among [`PAGES`].
+pub(super) fn page_title(at: usize) -> &'static str {
+    if at == 0 { netrpc::PAGE_TITLE } else { wgrpc::PAGE_TITLE }
+}
 
 /// Every path at which a tunnel is opened that nobody asked for.
 pub(super) fn tunnels() -> impl Iterator<Item = &'static str> {

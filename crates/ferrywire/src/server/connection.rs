@@ -30,6 +30,9 @@ use crate::service::Request;
 use crate::sync::{AtomicUsize, Stopwatch};
 use crate::timer;
 
+#[cfg(feature = "http")]
+mod whole;
+
 /// What all connections of a server share.
 #[derive(Debug)]
 pub(crate) struct Shared {

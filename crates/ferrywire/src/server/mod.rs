@@ -16,6 +16,8 @@ use crate::protocol::tunnel::Paths;
 use crate::service::Service;
 use crate::transport::{self, Address, IntoAddress, Listen, Memory, Place, Stream};
 
+#[cfg(not(feature = "http"))]
+mod absent;
 mod accept;
 mod bell;
 mod both;
@@ -24,6 +26,8 @@ mod connection;
 mod connections;
 mod drive;
 mod guard;
+#[cfg(feature = "http")]
+mod http;
 #[cfg(all(test, ferrywire_loom))]
 mod models;
 mod per_core;
@@ -31,6 +35,8 @@ mod router;
 mod seats;
 mod spawned;
 
+#[cfg(not(feature = "http"))]
+use absent as http;
 use connections::Connections;
 
 pub(crate) use bell::{Bell, Order};
@@ -40,8 +46,8 @@ pub(crate) use router::Router;
 
 /// A server: services, and the places where it listens for their callers.
 ///
-/// Every connection is told apart by its first bytes: the native protocol, Go's `net/rpc`, WgRPC and GeeRPC, JSON-RPC, or an
-/// HTTP `CONNECT` that opens a connection of Go's or of the GeeRPC family's.
+/// Every connection is told apart by its first bytes: the native protocol, Go's `net/rpc`, WgRPC and GeeRPC, JSON-RPC, an
+/// HTTP `CONNECT` that opens a connection of Go's or of the GeeRPC family's, or plain HTTP.
 /// Each runs as one task on the runtime that calls [`run`](Self::run), or stays on one of the threads of
 /// [`serve_per_core`](Self::serve_per_core).
 #[must_use = "a server serves while `run` is awaited"]
@@ -279,7 +285,8 @@ impl Builder {
         self
     }
 
-    /// Hides the page of services at `/debug/rpc`, `/debug/wgrpc` and `/debug/geerpc`, which is shown otherwise.
+    /// Hides the page of services at `/debug/rpc`, `/debug/wgrpc` and `/debug/geerpc`, which is shown otherwise. Over plain
+    /// HTTP it also hides the list at `/`, and errors do not name what there is.
     pub fn without_debug_page(mut self) -> Self {
         self.hides_page = true;
         self
@@ -292,6 +299,16 @@ impl Builder {
     /// and its pages then call this server as if it were theirs.
     pub fn allow_host(mut self, name: impl Into<String>) -> Self {
         self.allowed.hosts.push(name.into());
+        self
+    }
+
+    /// Answers HTTP requests that the pages of this site make, such as `https://app.example.org`: the scheme, the host
+    /// and the port if it is not the scheme's own, as a browser says it in `Origin`.
+    ///
+    /// Without it whatever a browser sends for a page is refused, because any page can make its browser ask ports of
+    /// the same machine.
+    pub fn allow_origin(mut self, origin: impl Into<String>) -> Self {
+        self.allowed.origins.push(origin.into());
         self
     }
 

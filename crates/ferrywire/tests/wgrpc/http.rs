@@ -78,7 +78,8 @@ async fn who_does_not_connect_is_told_so() {
         client.half_close().await;
 
         let said = String::from_utf8(client.rest().await).unwrap();
-        assert!(said.starts_with("HTTP/1.1 405 ") && said.ends_with("\r\n\r\n405 must CONNECT\n"), "{said}");
+        assert!(said.get(8..).is_some_and(|said| said.starts_with(" 405 ")), "{said}");
+        assert!(said.ends_with("\r\n\r\n405 must CONNECT\n"), "{said}");
     }
 }
 
@@ -96,7 +97,7 @@ async fn the_page_is_shown_under_the_familys_title() {
         client.half_close().await;
 
         let said = String::from_utf8(client.rest().await).unwrap();
-        assert!(said.starts_with("HTTP/1.1 200 OK\r\n"), "{said}");
+        assert!(said.get(8..).is_some_and(|said| said.starts_with(" 200 OK\r\n")), "{said}");
         assert!(said.contains(&format!("<title>{title}</title>")), "{said}");
         assert!(said.contains("Service Probe\n") && said.contains("Twice(int, *int) error"), "{said}");
     }
@@ -114,7 +115,7 @@ async fn a_hidden_page_is_hidden_everywhere() {
         client.say(format!("GET {path} HTTP/1.0\r\n\r\n").as_bytes()).await;
         client.half_close().await;
 
-        assert!(client.rest().await.starts_with(b"HTTP/1.1 404 "));
+        assert!(client.rest().await.get(8..).is_some_and(|said| said.starts_with(b" 404 ")));
     }
 }
 

@@ -3,8 +3,10 @@
 
 use std::fmt::Write;
 
+use serde::Serialize;
+
 /// One service on the page.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Listed {
     /// The service's name.
     pub service: String,
@@ -13,7 +15,7 @@ pub struct Listed {
 }
 
 /// One method on the page.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ListedMethod {
     /// The method's name.
     pub name: String,

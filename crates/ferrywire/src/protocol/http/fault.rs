@@ -1,0 +1,145 @@
+//! Errors: the status of a code, and the body that says the rest.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use hyper::StatusCode;
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::error::{Code, Error};
+use crate::message::{Missing, split_method};
+use crate::protocol::netrpc::page::Listed;
+
+/// What is refused before it is a call, or because it is none.
+#[derive(Debug)]
+pub(crate) struct Refusal {
+    /// Which kind.
+    pub(crate) status: StatusCode,
+    /// Why.
+    pub(crate) error: Error,
+    /// What may be done at that place instead.
+    pub(crate) allow: Option<&'static str>,
+    /// Whether nothing more is read from whoever has sent it.
+    pub(crate) is_last: bool,
+}
+
+impl Refusal {
+    /// A refusal in fixed words: nothing of the request comes back.
+    pub(crate) fn new(status: StatusCode, code: Code, text: &'static str) -> Self {
+        let error = Error::new(code, text).not_executed();
+        Self { status, error, allow: None, is_last: true }
+    }
+
+    /// Another method than those that the place has.
+    pub(crate) fn not_allowed(allow: &'static str) -> Self {
+        let error = Error::new(Code::Unimplemented, format!("expected {allow} here")).not_executed();
+        Self { status: StatusCode::METHOD_NOT_ALLOWED, error, allow: Some(allow), is_last: false }
+    }
+
+    /// The status of the error's code.
+    pub(crate) fn with(error: Error) -> Self {
+        Self { status: status(error.code()), error, allow: None, is_last: false }
+    }
+}
+
+/// There is no such method, and what there is, if that may be known.
+pub(crate) fn missing(missing: Missing, name: &[u8], offered: Option<Vec<Listed>>) -> Refusal {
+    let mut error = missing.error(name);
+    if let Some(offered) = offered {
+        let names: Vec<String> = match (missing, split_method(name)) {
+            (Missing::Method, Some((service, _))) => (offered.iter())
+                .filter(|offered| offered.service.as_bytes() == service)
+                .flat_map(|offered| offered.methods.iter().map(|method| method.name.clone()))
+                .collect(),
+            _ => offered.into_iter().map(|offered| offered.service).collect(),
+        };
+        let kind = if missing == Missing::Method { "methods" } else { "services" };
+        error = error.with_details(serde_json::json!({ kind: names }).to_string().into_bytes());
+    }
+    Refusal { status: StatusCode::NOT_FOUND, error, allow: None, is_last: false }
+}
+
+/// The HTTP status of a code.
+pub fn status_of(code: Code) -> u16 {
+    match code {
+        Code::Cancelled => 499,
+        Code::InvalidArgument | Code::FailedPrecondition | Code::OutOfRange => 400,
+        Code::DeadlineExceeded => 504,
+        Code::NotFound => 404,
+        Code::AlreadyExists | Code::Aborted => 409,
+        Code::PermissionDenied => 403,
+        Code::ResourceExhausted => 429,
+        Code::Unimplemented => 501,
+        Code::Unknown | Code::Internal | Code::DataLoss => 500,
+        Code::Unavailable => 503,
+        Code::Unauthenticated => 401,
+    }
+}
+
+fn status(code: Code) -> StatusCode {
+    StatusCode::from_u16(status_of(code)).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+}
+
+/// How a code is spelled.
+fn name_of(code: Code) -> String {
+    code.name().trim_end_matches(" error").replace(' ', "_")
+}
+
+#[derive(Serialize)]
+struct Fault<'e> {
+    code: String,
+    message: &'e str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    details: Option<Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    executed: Option<bool>,
+}
+
+/// An error as JSON.
+pub(crate) fn body_of(error: &Error) -> Vec<u8> {
+    let details = error.details().map(|details| {
+        serde_json::from_slice(details).unwrap_or_else(|_| Value::String(STANDARD.encode(details)))
+    });
+    let executed = (!error.may_have_run()).then_some(false);
+    let fault = Fault { code: name_of(error.code()), message: error.message(), details, executed };
+    serde_json::to_vec(&fault).expect("texts and numbers are JSON")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn written(error: &Error) -> String {
+        String::from_utf8(body_of(error)).unwrap()
+    }
+
+    #[test]
+    fn an_error_says_what_there_is_to_say() {
+        assert_eq!(
+            written(&Error::from("divide by zero")),
+            r#"{"code":"unknown","message":"divide by zero"}"#
+        );
+        assert_eq!(
+            written(&Error::new(Code::InvalidArgument, "\"\r\n").not_executed()),
+            r#"{"code":"invalid_argument","message":"\"\r\n","executed":false}"#
+        );
+        assert_eq!(
+            written(&Error::new(Code::Internal, "x").with_details(&b"[1, 2]"[..])),
+            r#"{"code":"internal","message":"x","details":[1,2]}"#
+        );
+        assert_eq!(
+            written(&Error::new(Code::Aborted, "x").with_details(&b"\xff"[..])),
+            r#"{"code":"aborted","message":"x","details":"/w=="}"#
+        );
+    }
+
+    #[test]
+    fn statuses_are_those_of_grpcs_gateways() {
+        let statuses = (1..=16).map(|number| status_of(Code::from_number(number).unwrap()));
+
+        assert_eq!(
+            statuses.collect::<Vec<_>>(),
+            [499, 500, 400, 504, 404, 409, 403, 429, 400, 409, 400, 501, 500, 503, 500, 401]
+        );
+    }
+}
