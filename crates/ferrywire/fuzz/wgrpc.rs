@@ -4,7 +4,7 @@
 use ferrywire::body::{Body, Written};
 use ferrywire::codec::{Format, Shape};
 use ferrywire::message::{Asked, Missing, Read, Said};
-use ferrywire::protocol::wgrpc::{Greeting, Replies, ReplyWriter, Requests, is_whole};
+use ferrywire::protocol::wgrpc::{Greeting, Replies, ReplyWriter, Requests, family};
 use ferrywire::protocol::{ReadReplies, ReadRequests, Terms, WriteReplies};
 use ferrywire::{Code, Error, Limits};
 use serde::de::IgnoredAny;
@@ -146,7 +146,7 @@ pub fn wgrpc_requests(bytes: &[u8]) {
     let (asked, verdict) = requests(bytes, &[]);
     assert_eq!(requests(bytes, &cuts(choice, bytes.len())), (asked.clone(), verdict));
     // Who waits for the Option waits until it is read or refused, and no longer.
-    let waits = !is_whole(bytes, limits().option_len_max);
+    let waits = family(bytes, limits().option_len_max).is_none();
     assert_eq!(waits, asked.is_empty() && requests(bytes, &[]).1 == Verdict::Open);
 }
 

@@ -10,6 +10,7 @@ use std::sync::Arc;
 pub struct Peer {
     name: Box<str>,
     ip: Option<IpAddr>,
+    protocol: Option<&'static str>,
     /// The way back, if the peer can be called; only who opens it knows what it is.
     back: Option<Arc<dyn Any + Send + Sync>>,
 }
@@ -17,12 +18,22 @@ pub struct Peer {
 impl Peer {
     /// A peer at a network address.
     pub fn at(scheme: &str, address: std::net::SocketAddr) -> Self {
-        Self { name: format!("{scheme}://{address}").into(), ip: Some(address.ip()), back: None }
+        Self {
+            name: format!("{scheme}://{address}").into(),
+            ip: Some(address.ip()),
+            protocol: None,
+            back: None,
+        }
     }
 
     /// A peer that only has a name: the other end of a pipe, a unix socket's client.
     pub fn named(name: impl Into<Box<str>>) -> Self {
-        Self { name: name.into(), ip: None, back: None }
+        Self { name: name.into(), ip: None, protocol: None, back: None }
+    }
+
+    /// The same peer, of which it is known what it speaks.
+    pub(crate) fn speaking(self, protocol: &'static str) -> Self {
+        Self { protocol: Some(protocol), ..self }
     }
 
     /// The same peer, which can be called.
@@ -40,6 +51,12 @@ impl Peer {
         &self.name
     }
 
+    /// What it speaks, as its connection was recognised: `native`, `net/rpc`, `WgRPC`, `GeeRPC`, `JSON-RPC`, `HTTP`. What a
+    /// client calls has none, nor has a caller that has said nothing yet.
+    pub fn protocol(&self) -> Option<&'static str> {
+        self.protocol
+    }
+
     /// The network address, if the peer is reached over a network.
     pub fn ip(&self) -> Option<IpAddr> {
         self.ip
@@ -54,6 +71,10 @@ impl fmt::Display for Peer {
 
 impl fmt::Debug for Peer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Peer").field("name", &self.name).field("ip", &self.ip).finish_non_exhaustive()
+        f.debug_struct("Peer")
+            .field("name", &self.name)
+            .field("ip", &self.ip)
+            .field("protocol", &self.protocol)
+            .finish_non_exhaustive()
     }
 }

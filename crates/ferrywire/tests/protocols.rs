@@ -255,6 +255,8 @@ async fn a_method_sees_its_caller_and_its_time<P: Protocol>(protocol: P, way: Wa
     assert!((1..=30_000).contains(&remaining_ms), "{remaining_ms} ms");
     assert_eq!(metadata, 0);
     assert!(!table.probe.caller().await.unwrap().is_empty());
+    let spoken = table.probe.spoken().await.unwrap();
+    assert!(!spoken.is_empty() && P::NAME.contains(&spoken), "{spoken}, and not {}", P::NAME);
 }
 
 async fn a_lost_server_ends_its_calls_and_is_found_again<P: Protocol>(protocol: P, way: Way) {

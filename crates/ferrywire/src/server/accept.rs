@@ -4,6 +4,7 @@ use std::future::poll_fn;
 use std::io;
 use std::mem::MaybeUninit;
 use std::pin::{Pin, pin};
+use std::sync::Arc;
 use std::task::{Poll, ready};
 use std::time::Duration;
 
@@ -17,13 +18,14 @@ use super::connection::Shared;
 use super::connections::Admitted;
 use super::drive;
 use super::http;
+use crate::peer::Peer;
 use crate::protocol::Protocol;
 use crate::protocol::jsonrpc;
 use crate::protocol::native::{self, Native};
 use crate::protocol::netrpc::{self, NetRpc};
 use crate::protocol::opening::{Opening, opening};
 use crate::protocol::tunnel::{self, Tunnel, Wanted};
-use crate::protocol::wgrpc::{self, GeeRpc, WgRpc};
+use crate::protocol::wgrpc::{self, Family, GeeRpc, WgRpc};
 use crate::transport::{Listen, Stream};
 
 /// What a stream turned out to be.
@@ -35,8 +37,10 @@ enum Greeting {
     BothWays,
     /// Calls in `net/rpc`.
     NetRpc,
-    /// Calls behind an Option.
+    /// Calls behind an Option of WgRPC.
     WgRpc,
+    /// Calls behind an Option of GeeRPC.
+    GeeRpc,
     /// Calls in JSON.
     JsonRpc,
     /// Requests of HTTP.
@@ -45,8 +49,24 @@ enum Greeting {
     Done,
 }
 
+impl Greeting {
+    /// The name of what is spoken.
+    fn protocol(self) -> Option<&'static str> {
+        match self {
+            Greeting::Native | Greeting::BothWays => Some(Native::NAME),
+            Greeting::NetRpc => Some(NetRpc::NAME),
+            Greeting::WgRpc => Some(WgRpc::NAME),
+            Greeting::GeeRpc => Some(GeeRpc::NAME),
+            // Of which version, every request says for itself.
+            Greeting::JsonRpc => Some("JSON-RPC"),
+            Greeting::Http => Some("HTTP"),
+            Greeting::Done => None,
+        }
+    }
+}
+
 /// Accepts streams until the server shuts down. No error ends this: each is waited out.
-pub(crate) async fn accept(inner: std::sync::Arc<Inner>, mut listener: Box<dyn Listen>) {
+pub(crate) async fn accept(inner: Arc<Inner>, mut listener: Box<dyn Listen>) {
     let mut patience = Patience::default();
     loop {
         match listener.accept().await {
@@ -116,7 +136,7 @@ impl Patience {
 
 /// Finds out what a stream speaks, and serves it.
 pub(crate) fn serve(
-    inner: std::sync::Arc<Inner>,
+    inner: Arc<Inner>,
     stream: Stream,
     admitted: Admitted,
 ) -> impl Future<Output = ()> + Send {
@@ -135,7 +155,9 @@ pub(crate) fn serve(
             Greeting::BothWays => Box::pin(both::serve(stream, first, shared, bell)).await,
             Greeting::NetRpc => drive::serve::<NetRpc>(stream, first, shared, bell).await,
             // On the heap, as above.
-            Greeting::WgRpc => Box::pin(drive::serve::<WgRpc>(stream, first, shared, bell)).await,
+            Greeting::WgRpc | Greeting::GeeRpc => {
+                Box::pin(drive::serve::<WgRpc>(stream, first, shared, bell)).await
+            }
             Greeting::JsonRpc => {
                 Box::pin(drive::serve::<jsonrpc::Served>(stream, first, shared, bell)).await;
             }
@@ -154,12 +176,12 @@ struct Greeted {
     /// What has been read already.
     first: Vec<u8>,
     stream: Stream,
-    shared: std::sync::Arc<Shared>,
+    shared: Arc<Shared>,
     admitted: Admitted,
 }
 
 /// Finds out what a stream speaks. `None` if it is lost before, or told to end.
-async fn greeted(inner: std::sync::Arc<Inner>, mut stream: Stream, admitted: Admitted) -> Option<Greeted> {
+async fn greeted(inner: Arc<Inner>, mut stream: Stream, admitted: Admitted) -> Option<Greeted> {
     let mut first = Vec::new();
     let greeting = {
         let greeting = pin!(greeting_in_time(&inner, &mut stream, &mut first));
@@ -168,6 +190,9 @@ async fn greeted(inner: std::sync::Arc<Inner>, mut stream: Stream, admitted: Adm
     match greeting {
         Some(Ok((greeting, began))) => {
             admitted.has_greeted();
+            if let Some(protocol) = greeting.protocol() {
+                stream.peer = Arc::new(Peer::clone(&stream.peer).speaking(protocol));
+            }
             Some(Greeted { greeting, began, first, stream, shared: inner.shared.clone(), admitted })
         }
         Some(Err(cause)) => {
@@ -275,12 +300,14 @@ async fn greet_native(stream: &mut Stream, bytes: &mut Vec<u8>) -> io::Result<Gr
 
 /// Waits for all of the Option: until then it is not known what is spoken.
 async fn greet_wgrpc(inner: &Inner, stream: &mut Stream, bytes: &mut Vec<u8>) -> io::Result<Greeting> {
-    while !wgrpc::is_whole(bytes, inner.shared.limits.option_len_max) {
-        if read_more(stream, bytes).await? == 0 {
-            return Ok(Greeting::Done);
+    loop {
+        match wgrpc::family(bytes, inner.shared.limits.option_len_max) {
+            Some(Family::WgRpc) => return Ok(Greeting::WgRpc),
+            Some(Family::GeeRpc) => return Ok(Greeting::GeeRpc),
+            None if read_more(stream, bytes).await? == 0 => return Ok(Greeting::Done),
+            None => {}
         }
     }
-    Ok(Greeting::WgRpc)
 }
 
 async fn greet_http(inner: &Inner, stream: &mut Stream, bytes: &mut Vec<u8>) -> io::Result<Greeting> {
@@ -338,7 +365,7 @@ fn behind(path: &str) -> (Tunnel, Greeting) {
     let (tunnel, greeting) = if paths_of::<WgRpc>().any(|known| known == path) {
         (WgRpc::TUNNEL, Greeting::WgRpc)
     } else if paths_of::<GeeRpc>().any(|known| known == path) {
-        (GeeRpc::TUNNEL, Greeting::WgRpc)
+        (GeeRpc::TUNNEL, Greeting::GeeRpc)
     } else {
         (NetRpc::TUNNEL, Greeting::NetRpc)
     };
@@ -348,7 +375,6 @@ fn behind(path: &str) -> (Tunnel, Greeting) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::peer::Peer;
     use crate::server::Server;
 
     #[test]

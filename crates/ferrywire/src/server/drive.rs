@@ -45,7 +45,7 @@ pub(crate) fn serve<P: Protocol>(
     // A block and not a function, whose future would have room for its arguments beside the driver.
     async move {
         let ended = poll_fn(|cx| driver.poll(cx)).await;
-        tracing::debug!(peer = %driver.stream.peer, ?ended, "connection closed");
+        tracing::debug!(peer = %driver.stream.peer, protocol = driver.stream.peer.protocol(), ?ended, "connection closed");
     }
 }
 

@@ -68,6 +68,9 @@ pub(crate) trait Probe {
 
     /// As `hold`; a task of its own notes when the call is withdrawn.
     async fn watched(&self, context: &Context, number: i64) -> i64;
+
+    /// What the caller speaks.
+    async fn spoken(&self, context: &Context) -> String;
 }
 
 /// An error type that knows nothing of calls.
@@ -206,6 +209,10 @@ impl Probe for Bench {
 
     async fn caller(&self, context: &Context) -> String {
         context.peer().to_string()
+    }
+
+    async fn spoken(&self, context: &Context) -> String {
+        context.peer().protocol().unwrap_or_default().to_owned()
     }
 
     async fn terms(&self, context: &Context) -> (u64, u64) {

@@ -142,10 +142,14 @@ impl GreetingReader {
     }
 }
 
-/// Whether the Option at the front of `bytes` has come as far as it must: it is whole, or will never be one of at most
-/// `len_max` bytes.
-pub fn is_whole(bytes: &[u8], len_max: usize) -> bool {
-    !matches!(GreetingReader::new(len_max).read(bytes), Ok(None))
+/// Whose Option is at the front of `bytes`, once it has come as far as it must. What will never be one of at most
+/// `len_max` bytes is nobody's, and counts as WgRPC's.
+pub fn family(bytes: &[u8], len_max: usize) -> Option<Family> {
+    match GreetingReader::new(len_max).read(bytes) {
+        Ok(None) => None,
+        Ok(Some((greeting, _))) => Some(greeting.family),
+        Err(_) => Some(Family::WgRpc),
+    }
 }
 
 #[cfg(test)]
@@ -189,11 +193,11 @@ mod tests {
             let mut reader = GreetingReader::new(LEN_MAX);
             for cut in 0..option.len() {
                 assert_eq!(reader.read(&stream[..cut]).unwrap(), None);
-                assert!(!is_whole(&stream[..cut], LEN_MAX));
+                assert_eq!(family(&stream[..cut], LEN_MAX), None);
             }
             assert_eq!(reader.read(&stream).unwrap(), Some((expected, option.len())));
             assert_eq!(read(&stream).unwrap(), Some((expected, option.len())));
-            assert!(is_whole(option, LEN_MAX));
+            assert!(family(option, LEN_MAX).is_some());
         }
     }
 
@@ -218,7 +222,7 @@ mod tests {
             let refused = read(option).unwrap_err();
 
             assert!(refused.contains(words), "{refused}");
-            assert!(is_whole(option, LEN_MAX));
+            assert!(family(option, LEN_MAX).is_some());
         }
     }
 

@@ -64,7 +64,7 @@ mod replies;
 mod requests;
 mod words;
 
-pub use greeting::{Greeting, is_whole};
+pub use greeting::{Greeting, family};
 pub use recognise::recognises;
 pub use replies::{Replies, ReplyWriter};
 pub use requests::{RequestWriter, Requests};

@@ -70,7 +70,7 @@ pub(super) async fn serve(
         connection.poll_without_shutdown(cx).map(Some)
     })
     .await;
-    tracing::debug!(%peer, ?ended, "connection closed");
+    tracing::debug!(%peer, protocol = peer.protocol(), ?ended, "connection closed");
     let Some(ended) = ended else {
         return;
     };
