@@ -12,6 +12,7 @@ pub(super) struct Cursor<'de> {
 }
 
 /// How many levels are left below.
+#[derive(Clone, Copy)]
 pub(super) struct Depth(u32);
 
 impl Depth {

@@ -53,6 +53,13 @@ impl Fault {
         let text = format!("{self}, at byte {} of {len} of a {codec} body", len - left);
         Error::new(Code::InvalidArgument, text).in_phase(Phase::Decode)
     }
+
+    /// The error of a body of `len` bytes in a codec that is not read from front to end.
+    #[cold]
+    pub(super) fn in_whole_body(self, codec: &str, len: usize) -> Error {
+        Error::new(Code::InvalidArgument, format!("{self}, in {len} bytes of a {codec} body"))
+            .in_phase(Phase::Decode)
+    }
 }
 
 impl fmt::Display for Fault {

@@ -1,4 +1,4 @@
-//! Bytes as they stand, for values that are nothing but bytes: no codec at all, and messages encoded elsewhere.
+//! Bytes as they stand, for values that are nothing but bytes: no codec at all.
 
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
@@ -29,9 +29,14 @@ impl Raw {
     pub(super) fn write<T: Serialize + ?Sized>(
         value: &T,
         out: &mut Vec<u8>,
-        splices: Splices<'_>,
+        mut splices: Splices<'_>,
     ) -> Result<()> {
-        write(Content::Anything, value, out, splices)
+        let (start, spliced) = (out.len(), splices.len());
+        value.serialize(Writer { out, splices: &mut splices, is_in_list: false }).map_err(|fault| {
+            out.truncate(start);
+            splices.truncate(spliced);
+            fault.in_value()
+        })
     }
 }
 
@@ -51,66 +56,17 @@ impl Codec for Raw {
     // Out of the way of the formats that most calls are in.
     #[inline(never)]
     fn decode<'b, T: Deserialize<'b>>(bytes: &'b [u8], _types: Option<&Arc<Types>>) -> Result<T> {
-        decode(Content::Anything, Self::NAME, bytes)
+        T::deserialize(Reader { bytes }).map_err(|fault| fault.in_body(Self::NAME, bytes.len(), bytes.len()))
     }
 }
 
-/// What the bytes are.
-#[derive(Clone, Copy)]
-pub(super) enum Content {
-    /// Bytes or text.
-    Anything,
-    /// A protobuf message.
-    #[allow(dead_code, reason = "protobuf is a feature")]
-    Message,
-}
-
-impl Content {
-    #[cold]
-    fn refuse(self, kind: &str) -> Fault {
-        Fault::new(match self {
-            Self::Anything => {
-                format!("a raw body is bytes or a string, not {kind}: choose another codec, such as postcard")
-            }
-            Self::Message => {
-                format!("a protobuf body is the bytes of a message, not {kind}: wrap the message in Protobuf")
-            }
-        })
-    }
-}
-
-/// As [`Codec::encode`], with a place for what is not copied.
-#[inline]
-pub(super) fn write<T: Serialize + ?Sized>(
-    content: Content,
-    value: &T,
-    out: &mut Vec<u8>,
-    mut splices: Splices<'_>,
-) -> Result<()> {
-    let (start, spliced) = (out.len(), splices.len());
-    match value.serialize(Writer { content, out, splices: &mut splices, is_in_list: false }) {
-        Ok(()) => Ok(()),
-        Err(fault) => {
-            out.truncate(start);
-            splices.truncate(spliced);
-            Err(fault.in_value())
-        }
-    }
-}
-
-/// As [`Codec::decode`]; `codec` is named in errors.
-#[inline]
-pub(super) fn decode<'b, T: Deserialize<'b>>(
-    content: Content,
-    codec: &'static str,
-    bytes: &'b [u8],
-) -> Result<T> {
-    T::deserialize(Reader { content, bytes }).map_err(|fault| fault.in_body(codec, bytes.len(), bytes.len()))
+#[cold]
+fn refuse(kind: &str) -> Fault {
+    Fault::new(format!("a raw body is bytes or a string, not {kind}: choose another codec, such as postcard"))
 }
 
 /// Writes a value that is bytes as a whole; or one byte of a list of such, as a `Vec<u8>` is to serde.
 struct Writer<'o, 's> {
-    content: Content,
     out: &'o mut Vec<u8>,
     splices: &'o mut Splices<'s>,
     is_in_list: bool,
@@ -129,8 +85,8 @@ impl Writer<'_, '_> {
     #[cold]
     fn refuse(&self, kind: &str) -> Fault {
         match self.is_in_list {
-            true => self.content.refuse(&format!("a list with {kind} in it")),
-            false => self.content.refuse(kind),
+            true => refuse(&format!("a list with {kind} in it")),
+            false => refuse(kind),
         }
     }
 }
@@ -163,10 +119,7 @@ impl<'o, 's> ser::Serializer for Writer<'o, 's> {
 
     #[inline]
     fn serialize_str(self, text: &str) -> Result<(), Fault> {
-        match self.content {
-            Content::Anything => self.put(text.as_bytes(), "a string"),
-            Content::Message => Err(self.refuse("a string")),
-        }
+        self.put(text.as_bytes(), "a string")
     }
 
     #[inline]
@@ -200,7 +153,7 @@ impl<'o, 's> ser::Serializer for Writer<'o, 's> {
             return Err(self.refuse("a list"));
         }
         self.out.reserve(len.unwrap_or_default());
-        Ok(List { content: self.content, out: self.out, splices: self.splices })
+        Ok(List { out: self.out, splices: self.splices })
     }
 
     fn serialize_tuple(self, len: usize) -> Result<List<'o, 's>, Fault> {
@@ -264,7 +217,7 @@ impl<'o, 's> ser::Serializer for Writer<'o, 's> {
 
     fn serialize_struct(self, _name: &'static str, len: usize) -> Result<Nothing, Fault> {
         match len {
-            0 if !self.is_in_list => Ok(Nothing(self.content)),
+            0 if !self.is_in_list => Ok(Nothing),
             _ => Err(self.refuse("a struct")),
         }
     }
@@ -286,7 +239,6 @@ impl<'o, 's> ser::Serializer for Writer<'o, 's> {
 
 /// The bytes of a list.
 struct List<'o, 's> {
-    content: Content,
     out: &'o mut Vec<u8>,
     splices: &'o mut Splices<'s>,
 }
@@ -297,12 +249,7 @@ impl ser::SerializeSeq for List<'_, '_> {
 
     #[inline]
     fn serialize_element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Fault> {
-        value.serialize(Writer {
-            content: self.content,
-            out: self.out,
-            splices: self.splices,
-            is_in_list: true,
-        })
+        value.serialize(Writer { out: self.out, splices: self.splices, is_in_list: true })
     }
 
     fn end(self) -> Result<(), Fault> {
@@ -325,7 +272,7 @@ impl ser::SerializeTuple for List<'_, '_> {
 }
 
 /// A struct without fields.
-struct Nothing(Content);
+struct Nothing;
 
 impl ser::SerializeStruct for Nothing {
     type Ok = ();
@@ -336,7 +283,7 @@ impl ser::SerializeStruct for Nothing {
         _key: &'static str,
         _value: &T,
     ) -> Result<(), Fault> {
-        Err(self.0.refuse("a struct"))
+        Err(refuse("a struct"))
     }
 
     fn end(self) -> Result<(), Fault> {
@@ -346,7 +293,6 @@ impl ser::SerializeStruct for Nothing {
 
 /// Reads a value that is bytes as a whole.
 struct Reader<'de> {
-    content: Content,
     bytes: &'de [u8],
 }
 
@@ -370,7 +316,7 @@ macro_rules! refuse_to_read {
     ($kind:literal: $($method:ident($($type:ty),*);)*) => {
         $(
             fn $method<V: Visitor<'de>>(self, $(_: $type,)* _visitor: V) -> Result<V::Value, Fault> {
-                Err(self.content.refuse($kind))
+                Err(refuse($kind))
             }
         )*
     };
@@ -396,12 +342,7 @@ impl<'de> de::Deserializer<'de> for Reader<'de> {
 
     #[inline]
     fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
-        match self.content {
-            Content::Anything => {
-                visitor.visit_borrowed_str(std::str::from_utf8(self.bytes).map_err(Fault::not_text)?)
-            }
-            Content::Message => Err(self.content.refuse("a string")),
-        }
+        visitor.visit_borrowed_str(std::str::from_utf8(self.bytes).map_err(Fault::not_text)?)
     }
 
     fn deserialize_string<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
@@ -450,7 +391,7 @@ impl<'de> de::Deserializer<'de> for Reader<'de> {
         match (fields.len(), self.bytes.len()) {
             (0, 0) => self.list(visitor),
             (0, len) => Err(Fault::trailing(len)),
-            _ => Err(self.content.refuse("a struct")),
+            _ => Err(refuse("a struct")),
         }
     }
 
