@@ -691,7 +691,6 @@ async fn an_ambiguous_head_is_refused_in_fixed_words() {
         "CONNECT /_goRPC_ HTTP/3.0\r\n\r\n",
         "CONNECT  /_goRPC_ HTTP/1.1\r\n\r\n",
         "GET /_goRPC_ HTTP/1.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n",
-        "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
     ] {
         let said = said_to(&rig, &[head.as_bytes(), &first_request()].concat()).await;
 
@@ -700,6 +699,18 @@ async fn an_ambiguous_head_is_refused_in_fixed_words() {
         assert!(!said.contains("script") && !said.contains("evil"), "{head:?} comes back: {said}");
     }
     assert_eq!(calls_of(&rig, "Probe.Twice"), 0);
+}
+
+/// HTTP/2 is not spoken here, and who takes it for granted is told so in its own frames.
+#[tokio::test(start_paused = true)]
+async fn a_client_of_http_2_is_told_that_http_1_is_required() {
+    let rig = Rig::new().await;
+    rig.bystander().await.is_unaffected().await;
+
+    let said = said_to(&rig, b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0").await;
+
+    assert!(said.starts_with(b"\0\0\0\x04\0\0\0\0\0"), "{said:?}");
+    assert!(said.ends_with(b"\0\0\0\0\0\0\0\x0dHTTP/2 is not spoken here, HTTP/1.1 is"), "{said:?}");
 }
 
 /// Row H6 and the operations page: what is registered is shown, in a page that nothing can be put into.

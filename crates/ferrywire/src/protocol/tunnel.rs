@@ -82,6 +82,8 @@ pub enum Wanted {
     },
     /// Something that is refused in these words, after which the connection is closed.
     Refused(&'static str),
+    /// HTTP/2, which is refused in its own frames.
+    Http2,
 }
 
 /// What an RPC port answers over HTTP, and whom.
@@ -101,6 +103,9 @@ const NOT_FOUND: &str = "404 Not Found";
 const NOT_ALLOWED: &str = "405 Method Not Allowed";
 const TOO_LARGE: &str = "431 Request Header Fields Too Large";
 
+/// How a client begins that takes for granted that HTTP/2 is spoken.
+const HTTP2: &[u8] = b"PRI * HTTP/2";
+
 /// Whether `bytes` begin like an HTTP request, whatever its method.
 ///
 /// `None` while too few have come.
@@ -115,7 +120,7 @@ pub fn recognises(bytes: &[u8]) -> Option<bool> {
         b"OPTIONS ",
         b"PATCH ",
         b"TRACE ",
-        b"PRI * HTTP/2",
+        HTTP2,
     ];
     let begins = |method: &[u8]| bytes.iter().zip(method).all(|(a, b)| a == b);
     if METHODS.iter().any(|method| bytes.starts_with(method)) {
@@ -127,11 +132,14 @@ pub fn recognises(bytes: &[u8]) -> Option<bool> {
 /// Whether what [`recognises`] has recognised is for this room alone: a tunnel, or the beginning of HTTP/2, which nobody
 /// here speaks. Everything else is plain HTTP.
 pub fn is_tunnel(bytes: &[u8]) -> bool {
-    bytes.starts_with(b"CONNECT ") || bytes.starts_with(b"PRI ")
+    bytes.starts_with(b"CONNECT ") || bytes.starts_with(HTTP2)
 }
 
 /// What the request at the front of `bytes` wants, once its head is whole.
 pub fn read_request(bytes: &[u8], paths: &Paths, limits: &Limits) -> Option<Wanted> {
+    if bytes.starts_with(HTTP2) {
+        return Some(Wanted::Http2);
+    }
     let mut headers = vec![httparse::EMPTY_HEADER; limits.http_headers_max];
     let mut request = httparse::Request::new(&mut headers);
     let used = match request.parse(bytes) {
@@ -191,6 +199,16 @@ pub fn refusal(status: &'static str) -> Vec<u8> {
         body.len() + 1
     )
     .into_bytes()
+}
+
+/// What is said to a client of HTTP/2: no settings, and that the connection ends because HTTP/1.1 is required (RFC 9113,
+/// 6.5, 6.8 and 7).
+pub fn http2_refusal() -> Vec<u8> {
+    const TEXT: &[u8] = b"HTTP/2 is not spoken here, HTTP/1.1 is";
+    const SETTINGS: &[u8] = &[0, 0, 0, 4, 0, 0, 0, 0, 0];
+    // No stream was looked at, and the error is HTTP_1_1_REQUIRED.
+    const GOAWAY: &[u8] = &[0, 0, 8 + TEXT.len() as u8, 7, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x0d];
+    [SETTINGS, GOAWAY, TEXT].concat()
 }
 
 /// A page as bytes.
@@ -261,6 +279,19 @@ mod tests {
         ] {
             assert_eq!(wanted(request), Some(Wanted::Refused(status)), "{request:?}");
         }
+    }
+
+    #[test]
+    fn a_client_of_http2_is_told_so_in_its_own_frames() {
+        assert_eq!(wanted("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"), Some(Wanted::Http2));
+
+        let reply = http2_refusal();
+
+        let (settings, goaway) = reply.split_at(9);
+        assert_eq!(settings, [0, 0, 0, 4, 0, 0, 0, 0, 0]);
+        assert_eq!(goaway[..9], [0, 0, goaway.len() as u8 - 9, 7, 0, 0, 0, 0, 0]);
+        assert_eq!(goaway[9..17], [0, 0, 0, 0, 0, 0, 0, 13]);
+        assert_eq!(&goaway[17..], b"HTTP/2 is not spoken here, HTTP/1.1 is");
     }
 
     #[test]

@@ -333,6 +333,7 @@ async fn greet_http(inner: &Inner, stream: &mut Stream, bytes: &mut Vec<u8>) -> 
             tunnel::page(&netrpc::page::render(page_title(at), inner.shared.router.list()), is_head)
         }
         Wanted::Refused(status) => tunnel::refusal(status),
+        Wanted::Http2 => tunnel::http2_refusal(),
     };
     stream.writer.write_all(&reply).await?;
     Pin::new(&mut stream.writer).shutdown().await?;

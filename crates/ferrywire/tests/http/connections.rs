@@ -123,16 +123,6 @@ async fn a_call_that_is_stuck_is_cut_off_by_a_shutdown() {
     assert!((3..5).contains(&began.elapsed().as_secs()), "after {:?}", began.elapsed());
 }
 
-/// HTTP/2 is not spoken here, and its preface is no request of HTTP/1.1.
-#[tokio::test(start_paused = true)]
-async fn http_2_is_told_that_it_is_not_spoken() {
-    let rig = Rig::new().await;
-
-    let response = ask(&rig, b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").await;
-
-    assert_eq!(response.status, 400);
-}
-
 /// Row H5: what may mean two things is refused, and nothing behind it is run.
 #[tokio::test(start_paused = true)]
 async fn an_ambiguous_request_is_refused_and_nothing_behind_it_is_run() {
