@@ -1,14 +1,12 @@
 //! The conversation of WgRPC and GeeRPC with Go programs that speak it by the standard library's gob and JSON: their
 //! client puts our server through its cases, and our client puts their server through others.
 
-use std::process::Stdio;
 use std::time::Duration;
 
 use ferrywire::protocol::{GeeRpc, WgRpc};
 use ferrywire::{Client, Code, Format, Limits, client};
-use ferrywire_interop::harness::{Go, Ours, Outcome, Socket, Tally, Transport, nonces};
+use ferrywire_interop::harness::{Go, Ours, Outcome, Socket, Tally, Transport, listening, nonces};
 use ferrywire_interop::zoo::{Args, ArithClient, Quotient, ZooClient, answer, same, value};
-use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::Child;
 
 static CALLS_US: Tally = Tally::new("the GeeRPC family calls us", 2 * TRANSPORTS);
@@ -68,19 +66,8 @@ impl GoServer {
         let mut command = go.program("wgrpcserver");
         command.args(["-listen", &socket.place(), "-family", family]);
         command.args(transport.is_http().then_some("-http"));
-        let mut child = command
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap_or_else(|cause| panic!("{} wgrpcserver: {cause}", go.version));
-        let said = child.stdout.take().expect("a piped output is there");
-        let mut lines = BufReader::new(said).lines();
-        let line = tokio::time::timeout(Duration::from_secs(10), lines.next_line()).await;
-        let line = line.ok().and_then(Result::ok).flatten().unwrap_or_default();
-        match line.strip_prefix("listening on ") {
-            Some(place) => Self { address: transport.over(place), _child: child, _socket: socket },
-            None => panic!("{} wgrpcserver said `{line}`, expected `listening on ADDRESS`", go.version),
-        }
+        let (child, place) = listening(command, &format!("{} wgrpcserver", go.version)).await;
+        Self { address: transport.over(&place), _child: child, _socket: socket }
     }
 }
 

@@ -4,12 +4,10 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::OnceLock;
-use std::time::Duration;
 
-use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 
-use super::{Run, Socket, Transport, folder};
+use super::{Run, Socket, Transport, folder, program};
 
 /// One Go, with the programs of `go/` built by it.
 #[derive(Debug)]
@@ -84,18 +82,9 @@ impl Go {
     ///
     /// Unless every case passed; the message holds each line that is not `ok`.
     pub async fn cases(&self, name: &str, words: &[&str]) -> Vec<String> {
-        let run = self.program(name).args(words).stdin(Stdio::null()).output();
-        let ended = tokio::time::timeout(RUN_MAX, run).await;
-        let about = format!("{} {name} {}", self.version, words.join(" "));
-        let output = match ended {
-            Ok(output) => output.unwrap_or_else(|cause| panic!("{about}: {cause}")),
-            Err(_) => panic!("{about}: not done after {RUN_MAX:?}"),
-        };
-        let said = String::from_utf8_lossy(&output.stdout);
-        let (passed, other): (Vec<&str>, Vec<&str>) = said.lines().partition(|line| line.starts_with("ok "));
-        let summary = format!("cases: {} passed, 0 failed", passed.len());
-        assert!(output.status.success() && other == [summary.as_str()], "{about}:\n{}", other.join("\n"));
-        passed.iter().map(|line| line.trim_start_matches("ok ").to_owned()).collect()
+        let mut command = self.program(name);
+        command.args(words);
+        program::cases(command, &format!("{} {name} {}", self.version, words.join(" "))).await
     }
 
     /// What a run of this Go over `transport` is called in summaries.
@@ -103,9 +92,6 @@ impl Go {
         Run { version: self.version.clone(), transport: transport.to_string(), cases }
     }
 }
-
-/// Longer than any healthy run of a program.
-const RUN_MAX: Duration = Duration::from_secs(150);
 
 /// What `go` printed; where it failed, one line of why.
 fn answered<'w>(
@@ -171,19 +157,5 @@ impl GoServer {
 async fn listening(go: &Go, transport: Transport, place: &str) -> (Child, String) {
     let mut command = go.program("server");
     command.args(["-listen", place]).args(transport.go_flags());
-    let mut child = command
-        // It ends when its input closes.
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap_or_else(|cause| panic!("{} server: {cause}", go.version));
-    let said = child.stdout.take().expect("a piped output is there");
-    let first = tokio::time::timeout(START_MAX, BufReader::new(said).lines().next_line()).await;
-    let line = first.ok().and_then(Result::ok).flatten().unwrap_or_default();
-    match line.strip_prefix("listening on ") {
-        Some(place) => (child, place.to_owned()),
-        None => panic!("{} server said `{line}`, expected `listening on ADDRESS`", go.version),
-    }
+    program::listening(command, &format!("{} server", go.version)).await
 }
-
-const START_MAX: Duration = Duration::from_secs(10);

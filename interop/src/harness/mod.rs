@@ -6,6 +6,7 @@
 mod go;
 mod nonces;
 mod ours;
+mod program;
 mod tally;
 mod transport;
 
@@ -14,6 +15,7 @@ use std::path::PathBuf;
 pub use go::{Go, GoServer};
 pub use nonces::nonces;
 pub use ours::Ours;
+pub use program::listening;
 pub use tally::{Run, Tally};
 pub use transport::{Socket, Transport};
 

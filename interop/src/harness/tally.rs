@@ -46,6 +46,7 @@ impl Tally {
         let line = summary(self.what, &runs);
         println!("{line}");
         let path = folder().join("summary.txt");
+        let _ = std::fs::create_dir_all(folder());
         let file = std::fs::OpenOptions::new().create(true).append(true).open(&path);
         let written = file.and_then(|mut file| writeln!(file, "{line}"));
         written.unwrap_or_else(|cause| panic!("{}: {cause}", path.display()));
