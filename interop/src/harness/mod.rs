@@ -6,6 +6,7 @@
 mod go;
 mod nonces;
 mod ours;
+mod peers;
 mod program;
 mod tally;
 mod transport;
@@ -15,6 +16,7 @@ use std::path::PathBuf;
 pub use go::{Go, GoServer};
 pub use nonces::nonces;
 pub use ours::Ours;
+pub use peers::Peer;
 pub use program::listening;
 pub use tally::{Run, Tally};
 pub use transport::{Socket, Transport};
