@@ -17,6 +17,7 @@ use crate::message::Head;
 use crate::protocol::{Native, Protocol};
 use crate::transport::{IntoAddress, Memory, Stream};
 
+mod backoff;
 mod call;
 mod caller;
 mod connection;

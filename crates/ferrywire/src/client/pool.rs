@@ -4,13 +4,13 @@
 //! deadline. After a failure the next dial waits a random part of a pause that grows.
 
 use std::sync::{Arc, PoisonError};
-use std::time::Duration;
 
 use futures_util::FutureExt;
 use futures_util::future::WeakShared;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::Instant;
 
+use super::backoff::Backoff;
 use super::link::Link;
 use super::names::Names;
 use super::pending::Micros;
@@ -54,46 +54,6 @@ struct State {
     /// The dial that is under way, which callers share; it lives as long as one of them waits.
     dial: Option<WeakShared<Dial>>,
     backoff: Backoff,
-}
-
-/// How long to wait before the next dial.
-#[derive(Debug, Default)]
-struct Backoff {
-    /// How long the last pause could have been.
-    pause: Option<Duration>,
-    not_before: Option<Instant>,
-    up_since: Option<Instant>,
-}
-
-impl Backoff {
-    /// Full jitter from the first failure on, so that many clients of a server that failed do not come back
-    /// at once.
-    fn failed(&mut self) {
-        const PAUSE_MIN: Duration = Duration::from_millis(100);
-        const PAUSE_MAX: Duration = Duration::from_secs(10);
-        let pause = self.pause.map_or(PAUSE_MIN, |pause| pause.mul_f64(1.6).min(PAUSE_MAX));
-        self.pause = Some(pause);
-        self.not_before = Some(Instant::now() + pause.mul_f64(fastrand::f64()));
-    }
-
-    /// A connection that was lost soon after it was made counts as a failure: the server may be failing.
-    fn lost(&mut self) {
-        const HEALTHY_AFTER: Duration = Duration::from_secs(10);
-        if self.up_since.take().is_some_and(|since| since.elapsed() >= HEALTHY_AFTER) {
-            self.pause = None;
-        }
-        if self.pause.is_some() {
-            self.failed();
-        } else {
-            // The first dial after a loss goes out at once; it is the next ones that wait.
-            self.pause = Some(Duration::from_millis(100));
-        }
-    }
-
-    fn made(&mut self) {
-        self.not_before = None;
-        self.up_since = Some(Instant::now());
-    }
 }
 
 impl Pool {
@@ -296,6 +256,7 @@ async fn open_tunnel(pool: &Pool, path: &str, stream: &mut Stream) -> Result<Vec
 pub(super) mod tests {
     use std::sync::atomic::{AtomicBool, Ordering};
     use std::task::{Context, Poll};
+    use std::time::Duration;
 
     use super::super::link::{Outgoing, Room, Sent, Settle};
     use super::*;
