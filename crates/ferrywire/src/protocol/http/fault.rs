@@ -1,5 +1,7 @@
 //! Errors: the status of a code, and the body that says the rest.
 
+use std::borrow::Cow;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use hyper::StatusCode;
@@ -87,21 +89,27 @@ fn name_of(code: Code) -> String {
 
 #[derive(Serialize)]
 struct Fault<'e> {
-    code: String,
-    message: &'e str,
+    code: Cow<'e, str>,
+    message: Cow<'e, str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     details: Option<Value>,
+    /// Details that are no JSON.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    bytes: Option<Cow<'e, str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     executed: Option<bool>,
 }
 
 /// An error as JSON.
 pub(crate) fn body_of(error: &Error) -> Vec<u8> {
-    let details = error.details().map(|details| {
-        serde_json::from_slice(details).unwrap_or_else(|_| Value::String(STANDARD.encode(details)))
-    });
+    let (details, bytes) = match error.details().map(|details| (serde_json::from_slice(details), details)) {
+        None => (None, None),
+        Some((Ok(details), _)) => (Some(details), None),
+        Some((Err(_), details)) => (None, Some(STANDARD.encode(details).into())),
+    };
     let executed = (!error.may_have_run()).then_some(false);
-    let fault = Fault { code: name_of(error.code()), message: error.message(), details, executed };
+    let (code, message) = (name_of(error.code()).into(), error.message().into());
+    let fault = Fault { code, message, details, bytes, executed };
     serde_json::to_vec(&fault).expect("texts and numbers are JSON")
 }
 
@@ -129,7 +137,7 @@ mod tests {
         );
         assert_eq!(
             written(&Error::new(Code::Aborted, "x").with_details(&b"\xff"[..])),
-            r#"{"code":"aborted","message":"x","details":"/w=="}"#
+            r#"{"code":"aborted","message":"x","bytes":"/w=="}"#
         );
     }
 

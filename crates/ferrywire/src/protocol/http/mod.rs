@@ -42,8 +42,8 @@
 //! # Errors
 //!
 //! The body is `{"code": "invalid_argument", "message": "…", "details": …, "executed": false}`: the [`Code`](crate::Code)'s name, the
-//! text, what programs read of it if there is anything (base64 where it is not JSON), and that the call has certainly not
-//! run, if that is so. The status is that of the code:
+//! text, what programs read of it if there is anything (where that is no JSON it is `bytes`, in base64), and that the call
+//! has certainly not run, if that is so. The status is that of the code:
 //!
 //! | code | status |
 //! | --- | --- |
