@@ -132,6 +132,9 @@ pub struct Limits {
     /// The most calls that wait for a reply on one connection; 1,024 unless set. Further ones queue within
     /// their deadlines.
     pub calls_pending_max: usize,
+    /// The most connections that a client has to its server on wires where a call needs one for itself, as over HTTP;
+    /// 8 unless set. Further calls queue within their deadlines.
+    pub connections_per_client_max: usize,
 
     /// The bounds of gob itself.
     pub gob: ferrywire_gob::Limits,
@@ -176,6 +179,7 @@ impl Default for Limits {
             ping_interval: Duration::from_secs(30),
             ping_timeout: Duration::from_secs(10),
             calls_pending_max: 1024,
+            connections_per_client_max: 8,
             gob: ferrywire_gob::Limits::default(),
         }
     }
@@ -194,6 +198,7 @@ impl Limits {
             unknown_methods_max: 10_000,
             undecodable_bodies_max: 1000,
             calls_pending_max: 16_384,
+            connections_per_client_max: 64,
             ..Self::default()
         }
     }

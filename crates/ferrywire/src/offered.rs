@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokio::sync::Notify;
 
-use crate::client::{self, Chosen, Client, Link, Offered, Services, Speak, Speaks};
+use crate::client::{self, Chosen, Client, Link, More, Offered, Services, Speak, Speaks};
 use crate::codec::Format;
 use crate::duplex::{self, Back, CALLS_AT_FIRST, Duplex, Keeper};
 use crate::error::{Code, Error, Result};
@@ -91,7 +91,7 @@ impl Speak for BothWays {
         self.native.format(chosen)
     }
 
-    fn start(&self, stream: Stream, first: Vec<u8>, chosen: &Chosen) -> Arc<dyn Link> {
+    fn start(&self, stream: Stream, first: Vec<u8>, chosen: &Chosen, _more: Option<More>) -> Arc<dyn Link> {
         let (shared, bell) = (self.shared.clone(), Bell::new());
         let (duplex, mut answering, calling) = Duplex::split(stream, &first, &chosen.terms(), true);
         let (link, calling) = client::calling(calling, chosen);

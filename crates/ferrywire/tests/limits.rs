@@ -1557,3 +1557,27 @@ mod batch_len_max {
         assert_eq!(said[0].as_array().unwrap().len(), 256);
     }
 }
+
+#[cfg(feature = "http")]
+mod connections_per_client_max {
+    use super::*;
+    use ferrywire::protocol::Http;
+
+    #[tokio::test(start_paused = true)]
+    async fn calls_beyond_it_wait_until_one_has_ended() {
+        let rig = Rig::new().await;
+        let limits = limits(|limits| limits.connections_per_client_max = 2);
+        let client = rig.builder().protocol(Http).limits(limits).connect(&rig.address).await.unwrap();
+        let calls: Vec<_> = (0..5).map(|number| client.start::<_, i64>("Probe.Hold", &number)).collect();
+        rig.bench.begun(2).await;
+        settle().await;
+
+        assert_eq!((rig.handle.connections(), rig.bench.begun_so_far()), (2, 2));
+
+        rig.bench.let_go(5);
+        for (number, call) in calls.into_iter().enumerate() {
+            assert_eq!(in_time("the call ends", call).await.unwrap(), number as i64);
+        }
+        assert_eq!(rig.handle.connections(), 2);
+    }
+}

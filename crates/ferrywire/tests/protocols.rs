@@ -1,13 +1,15 @@
 //! What every protocol must do over every transport: one list of behaviours, run for each pair.
 //!
-//! A new protocol is one `suite!` line at the foot; a new behaviour is a function and a line in `behaviours!`, or in
-//! `with_withdrawals!` if not every wire can say it.
+//! A new protocol is one `suite!` line at the foot; a new behaviour is a function and a line in `behaviours!`, or in a list
+//! below it if not every wire can say it.
 #![allow(clippy::unwrap_used, reason = "a failure here is the test's own report")]
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use ferrywire::protocol::{GeeRpc, Native, NetRpc, Protocol, WgRpc};
+#[cfg(feature = "http")]
+use ferrywire::protocol::Http;
 #[cfg(feature = "json")]
 use ferrywire::protocol::{JsonRpc, JsonRpc1};
 use ferrywire::{Client, Code, Limits, Phase};
@@ -173,6 +175,20 @@ async fn many_callers_share_one_connection<P: Protocol>(protocol: P, way: Way) {
     assert_eq!(table.rig.handle.running(), 0);
 }
 
+/// Where a call needs a connection for itself, there are few all the same.
+async fn many_callers_share_few_connections<P: Protocol>(protocol: P, way: Way) {
+    let table = Table::laid(protocol, way, Limits::default()).await;
+    let callers = (0..100).map(|number| table.probe.say(number.to_string(), 1));
+
+    for (number, said) in join_all(callers).await.into_iter().enumerate() {
+        assert_eq!(said.unwrap(), number.to_string());
+    }
+
+    let connections = table.rig.handle.connections();
+    assert!((2..=8).contains(&connections), "{connections}");
+    assert_eq!(table.rig.handle.running(), 0);
+}
+
 async fn a_dropped_call_is_withdrawn<P: Protocol>(protocol: P, way: Way) {
     let table = Table::laid(protocol, way, Limits::default()).await;
     let held = table.client.start::<_, i64>("Probe.Watched", &5_i64);
@@ -308,8 +324,6 @@ macro_rules! behaviours {
             an_argument_of_another_type_fails_alone
             a_reply_of_another_type_fails_alone
             replies_reach_their_own_callers_in_any_order
-            many_callers_share_one_connection
-            a_dropped_call_is_forgotten_and_its_reply_thrown_away
             a_deadline_ends_a_call_for_its_caller
             a_method_that_panics_fails_alone
             what_is_too_long_fails_alone
@@ -320,10 +334,34 @@ macro_rules! behaviours {
     };
 }
 
+/// What is beyond HTTP, where a call has a connection for itself, which ends with a call that is dropped.
+macro_rules! on_one_connection {
+    ($protocol:expr, $way:expr) => {
+        behaviours! { $protocol, $way }
+        tests! { $protocol, $way;
+            many_callers_share_one_connection
+            a_dropped_call_is_forgotten_and_its_reply_thrown_away
+        }
+    };
+}
+
+/// What HTTP has in the place of that, and its way to withdraw a call and to say its deadline.
+#[cfg(feature = "http")]
+macro_rules! on_several_connections {
+    ($protocol:expr, $way:expr) => {
+        behaviours! { $protocol, $way }
+        tests! { $protocol, $way;
+            many_callers_share_few_connections
+            a_dropped_call_is_withdrawn
+            a_deadline_ends_a_call_and_its_method
+        }
+    };
+}
+
 /// What is beyond wires that have no word for a withdrawal or for the deadline of a single call: the JSON-RPCs, WgRPC and GeeRPC.
 macro_rules! with_withdrawals {
     ($protocol:expr, $way:expr) => {
-        behaviours! { $protocol, $way }
+        on_one_connection! { $protocol, $way }
         tests! { $protocol, $way;
             a_dropped_call_is_withdrawn
             a_deadline_ends_a_call_and_its_method
@@ -365,7 +403,7 @@ suite! { native, crate::Native, with_withdrawals, [
     over_unix: crate::Way::Unix
 ] }
 
-suite! { wgrpc, crate::WgRpc, behaviours, [
+suite! { wgrpc, crate::WgRpc, on_one_connection, [
     over_memory: crate::Way::Memory,
     over_tcp: crate::Way::Tcp,
     over_unix: crate::Way::Unix,
@@ -373,7 +411,7 @@ suite! { wgrpc, crate::WgRpc, behaviours, [
     behind_connect_over_unix: crate::Way::ConnectUnix
 ] }
 
-suite! { geerpc, crate::GeeRpc, behaviours, [
+suite! { geerpc, crate::GeeRpc, on_one_connection, [
     over_memory: crate::Way::Memory,
     over_tcp: crate::Way::Tcp,
     over_unix: crate::Way::Unix,
@@ -382,15 +420,25 @@ suite! { geerpc, crate::GeeRpc, behaviours, [
 ] }
 
 #[cfg(feature = "json")]
-suite! { jsonrpc1, crate::JsonRpc1, behaviours, [
+suite! { jsonrpc1, crate::JsonRpc1, on_one_connection, [
     over_memory: crate::Way::Memory,
     over_tcp: crate::Way::Tcp,
     over_unix: crate::Way::Unix
 ] }
 
 #[cfg(feature = "json")]
-suite! { jsonrpc, crate::JsonRpc, behaviours, [
+suite! { jsonrpc, crate::JsonRpc, on_one_connection, [
     over_memory: crate::Way::Memory,
     over_tcp: crate::Way::Tcp,
     over_unix: crate::Way::Unix
+] }
+
+// Over TCP and unix sockets an address of HTTP is the same place.
+#[cfg(feature = "http")]
+suite! { http, crate::Http, on_several_connections, [
+    over_memory: crate::Way::Memory,
+    over_tcp: crate::Way::Tcp,
+    over_unix: crate::Way::Unix,
+    at_an_http_address: crate::Way::Connect,
+    at_an_http_address_over_unix: crate::Way::ConnectUnix
 ] }

@@ -181,6 +181,8 @@ impl<A: Serialize> Future for OneWay<'_, A> {
     type Output = Result<()>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
-        self.0.poll(cx, &mut |_, _| {})
+        let mut handed_over = Ok(());
+        ready!(self.0.poll(cx, &mut |outcome, _| handed_over = outcome.map(drop)))?;
+        Poll::Ready(handed_over.map_err(|error| self.0.explained(error)))
     }
 }

@@ -52,7 +52,7 @@ pub(crate) fn calling(stream: Stream, chosen: &Chosen) -> (Arc<dyn Link>, Callin
 /// Begins to call back: the bank runs in the connection's task, beside the answering one.
 fn open(way: Way, beside: Beside) -> Client {
     let Way { stream, limits, checksum, compression, .. } = way;
-    let chosen = Chosen { limits: Arc::new(limits), format: None, checksum, compression };
+    let chosen = Chosen { limits: Arc::new(limits), checksum, compression, ..Chosen::default() };
     let name = stream.peer.as_str().to_owned();
     let (link, mut calling) = calling(stream, &chosen);
     // The caller's hello is here: it is heard before the first call goes out.

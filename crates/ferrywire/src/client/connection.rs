@@ -122,7 +122,18 @@ thread_local! {
 const SPARE_KEPT_MAX: usize = 64 * 1024;
 
 /// The longest name that any wire carries.
-const METHOD_LEN_MAX: usize = 255;
+pub(super) const METHOD_LEN_MAX: usize = 255;
+
+/// An argument or a method's name is longer than it may be.
+#[cold]
+pub(super) fn too_long(limits: &Limits, len: usize, method: &str) -> Error {
+    let (what, len, limit) = match method.len() > METHOD_LEN_MAX {
+        true => ("a method name", method.len(), METHOD_LEN_MAX),
+        false => ("an argument", len, limits.frame_len_max),
+    };
+    let text = format!("{what} of {len} bytes is over the limit of {limit}");
+    Error::new(Code::ResourceExhausted, text).not_executed()
+}
 
 /// Lends the thread's buffer, empty; a new one to an argument that itself makes a call while it is written.
 #[inline]
@@ -212,16 +223,6 @@ impl<P: Protocol> Connection<P> {
         {
             written.pack(*algorithm, body, 0);
         }
-    }
-
-    #[cold]
-    fn too_long(&self, len: usize, method: &str) -> Error {
-        let (what, len, limit) = match method.len() > METHOD_LEN_MAX {
-            true => ("a method name", method.len(), METHOD_LEN_MAX),
-            false => ("an argument", len, self.limits.frame_len_max),
-        };
-        let text = format!("{what} of {len} bytes is over the limit of {limit}");
-        Error::new(Code::ResourceExhausted, text).not_executed()
     }
 
     /// Whether one more call may be sent.
@@ -506,7 +507,7 @@ impl<P: Protocol> Link for Connection<P> {
             }
             let len = spare.len() + written.spliced_len();
             if len > self.limits.frame_len_max || outgoing.head.method.len() > METHOD_LEN_MAX {
-                return Err(self.too_long(len, outgoing.head.method));
+                return Err(too_long(&self.limits, len, outgoing.head.method));
             }
             self.pack(spare, &mut written);
             let sent = self.put(outgoing, is_promised, spare, &mut written, cx);

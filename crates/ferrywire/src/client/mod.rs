@@ -22,6 +22,7 @@ mod call;
 mod caller;
 mod connection;
 mod driver;
+mod exchange;
 mod flight;
 mod inbound;
 mod link;
@@ -43,7 +44,7 @@ use pool::Pool;
 
 pub(crate) use caller::calling;
 pub(crate) use link::Link;
-pub(crate) use speak::{Chosen, Offered, Services, Speak, Speaks};
+pub(crate) use speak::{Chosen, More, Offered, Services, Speak, Speaks};
 
 /// Calls methods of a server by name; the ground on which generated clients stand.
 ///
@@ -139,14 +140,15 @@ impl Builder {
     /// Chooses what is spoken; [`Native`] unless chosen. A Go server is called with
     /// [`NetRpc`](crate::protocol::NetRpc), one of the GeeRPC family with [`WgRpc`](crate::protocol::WgRpc) or
     /// [`GeeRpc`](crate::protocol::GeeRpc), and what speaks JSON-RPC with `JsonRpc` (2.0) or `JsonRpc1` (1.0, as Go has
-    /// it) of [`protocol`](crate::protocol).
+    /// it) of [`protocol`](crate::protocol). With `Http` a method is a `POST` to its
+    /// name on any HTTP server.
     pub fn protocol<P: Protocol>(mut self, _protocol: P) -> Self {
         self.speak = Arc::new(Speaks::<P>::new());
         self
     }
 
-    /// Chooses the codec of arguments, which replies have too: postcard unless chosen, on wires that leave a
-    /// choice.
+    /// Chooses the codec of arguments, which replies have too, on wires that leave a choice: postcard unless chosen, and
+    /// JSON over HTTP.
     pub fn codec(mut self, format: Format) -> Self {
         self.chosen.format = Some(format);
         self

@@ -12,7 +12,7 @@ use futures_util::{FutureExt, StreamExt};
 use super::connection::Connection;
 use super::link::Link;
 use super::pool::tests::pool;
-use super::speak::{Chosen, Speak};
+use super::speak::{Chosen, More, Speak};
 use super::{Client, driver};
 use crate::codec::Format;
 use crate::error::{Code, Result};
@@ -41,7 +41,7 @@ impl Speak for Shown {
         Format::Postcard
     }
 
-    fn start(&self, stream: Stream, first: Vec<u8>, chosen: &Chosen) -> Arc<dyn Link> {
+    fn start(&self, stream: Stream, first: Vec<u8>, chosen: &Chosen, _more: Option<More>) -> Arc<dyn Link> {
         let (connection, task) = driver::start::<Plain>(stream, first, chosen);
         spawn(task.map(drop));
         self.connection.get_or_init(|| connection.clone());

@@ -14,7 +14,7 @@ use super::backoff::Backoff;
 use super::link::Link;
 use super::names::Names;
 use super::pending::Micros;
-use super::speak::{Chosen, Speak};
+use super::speak::{Chosen, More, Speak};
 use crate::codec::Format;
 use crate::error::{Code, Error, Phase, Result};
 use crate::limits::Limits;
@@ -63,12 +63,13 @@ impl Pool {
         speak: Arc<dyn Speak>,
         chosen: Chosen,
     ) -> Arc<Self> {
+        let chosen = chosen.at(&address);
         Self::at(Target::Address { address, memory }, None, speak, chosen)
     }
 
     /// Calls over a stream that exists already.
     pub(crate) fn over(stream: Stream, speak: Arc<dyn Speak>, chosen: Chosen) -> Arc<Self> {
-        let link = speak.start(stream, Vec::new(), &chosen);
+        let link = speak.start(stream, Vec::new(), &chosen, None);
         Self::at(Target::Stream, Some(link), speak, chosen)
     }
 
@@ -216,13 +217,18 @@ async fn make(pool: &Pool) -> Result<Arc<dyn Link>> {
         return Err(pool.cannot_dial());
     };
     let mut stream = transport::dial(address, memory.as_ref()).await?;
-    let first = match address.tunnel() {
+    let first = match address.tunnel().filter(|_| !pool.speak.asks_for_paths()) {
         None => Vec::new(),
         Some(path) => open_tunnel(pool, path, &mut stream)
             .await
             .map_err(|error| error.in_phase(Phase::Connect).at_peer(address.to_string()).not_executed())?,
     };
-    Ok(pool.speak.start(stream, first, &pool.chosen))
+    let (address, memory) = (address.clone(), memory.clone());
+    let more: More = Arc::new(move || {
+        let (address, memory) = (address.clone(), memory.clone());
+        Box::pin(async move { transport::dial(&address, memory.as_ref()).await })
+    });
+    Ok(pool.speak.start(stream, first, &pool.chosen, Some(more)))
 }
 
 /// Opens a tunnel; returns the bytes that came behind the server's reply, which belong to the protocol.
@@ -319,7 +325,7 @@ pub(super) mod tests {
             Format::Postcard
         }
 
-        fn start(&self, _: Stream, _: Vec<u8>, _: &Chosen) -> Arc<dyn Link> {
+        fn start(&self, _: Stream, _: Vec<u8>, _: &Chosen, _: Option<More>) -> Arc<dyn Link> {
             let door = Arc::new(Door::default());
             let mut doors = self.0.lock().expect("nobody panicked");
             assert!(doors.iter().all(|door| !door.is_open()), "a second connection was made");

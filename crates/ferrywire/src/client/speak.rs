@@ -6,6 +6,7 @@ use std::sync::Arc;
 use futures_util::FutureExt;
 
 use super::driver;
+use super::exchange::Exchanges;
 use super::link::Link;
 use crate::codec::Format;
 use crate::error::{Code, Error, Result};
@@ -14,7 +15,7 @@ use crate::protocol::tunnel::Tunnel;
 use crate::protocol::{Compression, Protocol, Terms, WriteRequests};
 use crate::service::Service;
 use crate::sync;
-use crate::transport::Stream;
+use crate::transport::{Address, BoxFuture, Place, Stream};
 
 /// What a client's builder has collected about its connections.
 #[derive(Clone, Debug, Default)]
@@ -23,14 +24,30 @@ pub(crate) struct Chosen {
     pub(crate) format: Option<Format>,
     pub(crate) checksum: bool,
     pub(crate) compression: Option<Compression>,
+    /// What the server's address says, where it has such: `host:port`, and a path.
+    pub(crate) host: Arc<str>,
+    pub(crate) path: Arc<str>,
 }
 
 impl Chosen {
     pub(crate) fn terms(&self) -> Terms<'_> {
-        let Self { limits, format, checksum, compression } = self;
-        Terms { limits, format: *format, checksum: *checksum, compression: *compression }
+        let Self { limits, format, checksum, compression, host, path } = self;
+        let (format, checksum, compression) = (*format, *checksum, *compression);
+        Terms { limits, format, checksum, compression, host, path }
+    }
+
+    /// The same, of a server at that address.
+    pub(crate) fn at(mut self, address: &Address) -> Self {
+        if let Place::Tcp(host) = address.place() {
+            self.host = host.as_str().into();
+        }
+        self.path = address.tunnel().unwrap_or_default().into();
+        self
     }
 }
+
+/// Makes further streams to the same server.
+pub(crate) type More = Arc<dyn Fn() -> BoxFuture<'static, Result<Stream>> + Send + Sync>;
 
 /// Services that the server may call, and who knows how they are answered.
 pub(crate) struct Offered {
@@ -49,8 +66,13 @@ pub(crate) trait Speak: Send + Sync + 'static {
     fn name(&self) -> &'static str;
     fn tunnel(&self) -> Option<Tunnel>;
     fn format(&self, chosen: &Chosen) -> Format;
-    /// Begins to speak on `stream`, of which `first` has been read already.
-    fn start(&self, stream: Stream, first: Vec<u8>, chosen: &Chosen) -> Arc<dyn Link>;
+    /// Whether an address's path is a part of what is asked for, and no tunnel's.
+    fn asks_for_paths(&self) -> bool {
+        false
+    }
+    /// Begins to speak on `stream`, of which `first` has been read already. A protocol on which calls need streams for
+    /// themselves makes `more` of them.
+    fn start(&self, stream: Stream, first: Vec<u8>, chosen: &Chosen, more: Option<More>) -> Arc<dyn Link>;
 }
 
 impl dyn Speak {
@@ -92,7 +114,14 @@ impl<P: Protocol> Speak for Speaks<P> {
         P::WriteRequests::new(&chosen.terms()).format()
     }
 
-    fn start(&self, stream: Stream, first: Vec<u8>, chosen: &Chosen) -> Arc<dyn Link> {
+    fn asks_for_paths(&self) -> bool {
+        P::IS_HTTP
+    }
+
+    fn start(&self, stream: Stream, first: Vec<u8>, chosen: &Chosen, more: Option<More>) -> Arc<dyn Link> {
+        if P::IS_HTTP {
+            return Exchanges::<P>::start(stream, chosen, more);
+        }
         let (link, task) = driver::start::<P>(stream, first, chosen);
         sync::spawn(task.map(drop));
         link

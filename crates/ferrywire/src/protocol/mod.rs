@@ -34,6 +34,8 @@ pub mod wgrpc;
 pub use crate::compression::{Compression, Packed};
 #[cfg(not(feature = "json"))]
 pub(crate) use absent as jsonrpc;
+#[cfg(feature = "http")]
+pub use http::Http;
 #[cfg(feature = "json")]
 pub use jsonrpc::{JsonRpc, JsonRpc1};
 pub use native::Native;
@@ -58,6 +60,10 @@ pub trait Protocol: Send + Sync + 'static {
     const PINGS: bool = false;
     /// Whether clients connect again by themselves when a server has closed an idle connection.
     const RECONNECTS: bool = false;
+    /// Whether its messages are HTTP's. An address's path is then a part of what is asked for and no tunnel's, and a
+    /// call has a connection for itself while it lasts: answers come in the order of their requests, and what
+    /// withdraws a call is that its connection is closed.
+    const IS_HTTP: bool = false;
 
     /// What a reply must repeat of its request.
     type Tag: Clone + PartialEq + std::fmt::Debug + Send + 'static;
@@ -85,12 +91,16 @@ pub struct Terms<'t> {
     pub checksum: bool,
     /// Whether large bodies may be compressed, where the wire can say so, and how.
     pub compression: Option<Compression>,
+    /// Whom a client asks, as `host:port`, on wires that say so; empty where the address has no such name.
+    pub host: &'t str,
+    /// The path in the address that a client was given, on wires that say it.
+    pub path: &'t str,
 }
 
 impl<'t> Terms<'t> {
     /// Nothing chosen.
     pub fn new(limits: &'t Limits) -> Self {
-        Self { limits, format: None, checksum: false, compression: None }
+        Self { limits, format: None, checksum: false, compression: None, host: "", path: "" }
     }
 }
 
@@ -417,6 +427,12 @@ pub trait ReadReplies: Send + 'static {
     /// The first message of `bytes`, if it is a reply as most are. What is not, is [`read`](Self::read).
     #[inline]
     fn plain<'b>(&mut self, _bytes: &'b [u8]) -> Option<PlainAnswer<'b>> {
+        None
+    }
+
+    /// What the end of the stream completes, on wires where a message may end with it: asked once, when nothing more
+    /// comes, and only where the [messages are HTTP's](Protocol::IS_HTTP).
+    fn end(&mut self) -> Option<Said<'_, Self::Word>> {
         None
     }
 

@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use crate::error::{Code, Error, Phase};
 
-/// Where a server is: a transport, a place in it, and for HTTP the path of the tunnel.
+/// Where a server is: a transport, a place in it, and for HTTP a path.
 ///
 /// | text | means |
 /// | --- | --- |
@@ -15,6 +15,9 @@ use crate::error::{Code, Error, Phase};
 /// | `http://127.0.0.1:7001/_goRPC_`, `http@127.0.0.1:7001/_goRPC_` | HTTP `CONNECT` over TCP; without a path, the protocol's own |
 /// | `http+unix:///run/a.sock#/_goRPC_` | HTTP `CONNECT` over a unix socket |
 /// | `memory://name` | inside the process |
+///
+/// For a client that speaks HTTP itself, `http://` and `http+unix://` are the same places without a tunnel, and the path is
+/// that of its requests, or what stands before it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Address {
     place: Place,
@@ -39,7 +42,7 @@ impl Address {
         &self.place
     }
 
-    /// The path to ask for, if the stream begins with an HTTP `CONNECT`; empty for the protocol's own path.
+    /// The path to ask for over HTTP, if it is an address of that; empty for the protocol's own path.
     pub fn tunnel(&self) -> Option<&str> {
         self.tunnel.as_deref()
     }

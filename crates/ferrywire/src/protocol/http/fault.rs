@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use hyper::StatusCode;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::error::{Code, Error};
@@ -87,16 +87,16 @@ fn name_of(code: Code) -> String {
     code.name().trim_end_matches(" error").replace(' ', "_")
 }
 
-#[derive(Serialize)]
+#[derive(Deserialize, Serialize)]
 struct Fault<'e> {
     code: Cow<'e, str>,
     message: Cow<'e, str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     details: Option<Value>,
     /// Details that are no JSON.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     bytes: Option<Cow<'e, str>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     executed: Option<bool>,
 }
 
@@ -111,6 +111,39 @@ pub(crate) fn body_of(error: &Error) -> Vec<u8> {
     let (code, message) = (name_of(error.code()).into(), error.message().into());
     let fault = Fault { code, message, details, bytes, executed };
     serde_json::to_vec(&fault).expect("texts and numbers are JSON")
+}
+
+/// The error that a server like ours has written, if this is one.
+pub(super) fn read(body: &[u8]) -> Option<Error> {
+    let fault: Fault<'_> = serde_json::from_slice(body).ok()?;
+    let code = (1..=16).filter_map(Code::from_number).find(|code| name_of(*code) == fault.code)?;
+    let error = Error::new(code, fault.message.into_owned());
+    let error = if fault.executed == Some(false) { error.not_executed() } else { error };
+    let bytes = fault.bytes.and_then(|bytes| STANDARD.decode(bytes.as_bytes()).ok());
+    Some(match bytes.or_else(|| fault.details.map(|details| details.to_string().into_bytes())) {
+        Some(details) => error.with_details(details),
+        None => error,
+    })
+}
+
+/// What a status means that comes without more.
+pub(super) fn code_of(status: u16) -> Code {
+    match status {
+        400 | 415 | 422 => Code::InvalidArgument,
+        401 | 407 => Code::Unauthenticated,
+        403 => Code::PermissionDenied,
+        404 | 410 => Code::NotFound,
+        405 | 501 => Code::Unimplemented,
+        408 | 504 => Code::DeadlineExceeded,
+        409 => Code::Aborted,
+        412 => Code::FailedPrecondition,
+        413 | 414 | 429 | 431 => Code::ResourceExhausted,
+        416 => Code::OutOfRange,
+        499 => Code::Cancelled,
+        500 => Code::Internal,
+        502 | 503 => Code::Unavailable,
+        _ => Code::Unknown,
+    }
 }
 
 #[cfg(test)]
@@ -139,6 +172,51 @@ mod tests {
             written(&Error::new(Code::Aborted, "x").with_details(&b"\xff"[..])),
             r#"{"code":"aborted","message":"x","bytes":"/w=="}"#
         );
+    }
+
+    #[test]
+    fn what_is_written_is_read_back() {
+        for number in 1..=16 {
+            let code = Code::from_number(number).unwrap();
+            for error in [
+                Error::new(code, "text"),
+                Error::new(code, "é \"\\\n\0").not_executed(),
+                Error::new(code, "text").with_details(&br#"{"a":[1.5,"/w=="]}"#[..]),
+                Error::new(code, "text").with_details(&br#""/w==""#[..]).not_executed(),
+                Error::new(code, "text").with_details(&b"\xff no JSON"[..]),
+            ] {
+                let read = read(&body_of(&error)).unwrap();
+
+                assert_eq!((read.code(), read.message()), (code, error.message()));
+                assert_eq!((read.details(), read.may_have_run()), (error.details(), error.may_have_run()));
+            }
+        }
+    }
+
+    #[test]
+    fn what_other_servers_write_is_theirs() {
+        for body in [
+            "",
+            "null",
+            "[]",
+            "{}",
+            r#"{"code":"aborted"}"#,
+            r#"{"code":"no_such_code","message":"x"}"#,
+            r#"{"code":7,"message":"x"}"#,
+            r#"{"code":"aborted","message":"x"} and more"#,
+            "<html>",
+        ] {
+            assert!(read(body.as_bytes()).is_none(), "{body}");
+        }
+    }
+
+    #[test]
+    fn a_status_of_ours_means_the_code_that_has_it() {
+        for number in 1..=16 {
+            let status = status_of(Code::from_number(number).unwrap());
+
+            assert_eq!(status_of(code_of(status)), status);
+        }
     }
 
     #[test]

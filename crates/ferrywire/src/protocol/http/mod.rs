@@ -62,6 +62,26 @@
 //! What is no call at all is answered with 400, 403, 404, 405, 413, 415 or 431. JSON-RPC is always answered with 200, but
 //! for 204 where nobody waits for a reply and 400 where the body is no JSON.
 //!
+//! # As a client
+//!
+//! [`Http`] calls a method of whatever HTTP server by `POST`, at the path in the address and the method's name behind it:
+//! `http://host:port/rpc` and `Arith.Multiply` are `/rpc/Arith.Multiply`. Arguments are JSON unless another codec of the
+//! above is chosen; a reply is in the codec that its `Content-Type` names. Metadata are headers, and headers metadata.
+//!
+//! An error is what the body says, if that is an error as above, and else has the code that comes nearest to the status,
+//! the beginning of the body in its text and all of it in its [details](crate::Error::details). Redirects are not followed.
+//!
+//! A call has a connection for itself while it lasts. There are as many as calls at once, up to
+//! [`connections_per_client_max`](crate::Limits::connections_per_client_max); further calls wait. A call that is dropped, or
+//! whose time has passed, closes its connection: that is how a server learns of it. A call is sent once. Only if its
+//! connection turns out to have ended before, while nobody used it, it goes over another.
+//!
+//! # What the wire cannot say
+//!
+//! - That nobody waits for a reply: it is waited for, and thrown away.
+//! - Which types a method has, by number or fingerprint; checksums, compression, pieces of a body.
+//! - That a server is there while a call runs.
+//!
 //! # Web pages
 //!
 //! The pages of any site can make the browser that shows them ask ports of the same machine. They do not reach a method:
@@ -76,19 +96,29 @@ use super::Protocol;
 use super::tunnel::Tunnel;
 use crate::codec::Format;
 
+mod chunks;
 mod fault;
 mod head;
+mod replies;
 mod reply;
+mod requests;
+mod response;
 mod unread;
 
 pub use fault::status_of;
 pub(crate) use fault::{Refusal, body_of, missing};
 pub(crate) use head::{Wanted, is_own_header, judge, metadata_of, timeout_of};
-pub(crate) use reply::{Ended, ReplyWriter};
+pub use replies::Replies;
+pub(crate) use reply::Ended;
+pub use reply::ReplyWriter;
+pub use requests::RequestWriter;
+pub use unread::Unread;
 
-/// Plain HTTP. What is on its streams is read and written elsewhere: a request comes whole, a reply goes whole, and
-/// there is one at a time.
-pub(crate) struct Http;
+/// Plain HTTP/1.1, as a client speaks it: see [`http`](self).
+///
+/// The server's own streams of HTTP are read and written elsewhere: there a request comes whole, and a reply goes whole.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Http;
 
 impl Protocol for Http {
     const NAME: &'static str = "HTTP";
@@ -96,12 +126,13 @@ impl Protocol for Http {
     // There is one call at a time.
     const IDS_GROW: bool = true;
     const RECONNECTS: bool = true;
+    const IS_HTTP: bool = true;
 
     /// What the reply is to be in.
     type Tag = Format;
     type Word = Infallible;
     type ReadRequests = unread::Unread;
     type WriteReplies = ReplyWriter;
-    type WriteRequests = unread::Unread;
-    type ReadReplies = unread::Unread;
+    type WriteRequests = RequestWriter;
+    type ReadReplies = Replies;
 }

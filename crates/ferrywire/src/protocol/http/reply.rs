@@ -27,7 +27,7 @@ pub(crate) enum Ended {
 
 /// Writes the bodies of replies.
 #[derive(Debug, Default)]
-pub(crate) struct ReplyWriter {
+pub struct ReplyWriter {
     /// How the latest call has ended, until somebody asks.
     pub(crate) ended: Option<Ended>,
 }
