@@ -10,5 +10,7 @@ mod calls;
 mod canned;
 #[path = "http_client/connections.rs"]
 mod connections;
+#[path = "http_client/json_rpc.rs"]
+mod json_rpc;
 #[path = "http_client/replies.rs"]
 mod replies;

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use ferrywire::protocol::{GeeRpc, Native, NetRpc, Protocol, WgRpc};
 #[cfg(feature = "http")]
-use ferrywire::protocol::Http;
+use ferrywire::protocol::{Http, Post};
 #[cfg(feature = "json")]
 use ferrywire::protocol::{JsonRpc, JsonRpc1};
 use ferrywire::{Client, Code, Limits, Phase};
@@ -436,6 +436,15 @@ suite! { jsonrpc, crate::JsonRpc, on_one_connection, [
 // Over TCP and unix sockets an address of HTTP is the same place.
 #[cfg(feature = "http")]
 suite! { http, crate::Http, on_several_connections, [
+    over_memory: crate::Way::Memory,
+    over_tcp: crate::Way::Tcp,
+    over_unix: crate::Way::Unix,
+    at_an_http_address: crate::Way::Connect,
+    at_an_http_address_over_unix: crate::Way::ConnectUnix
+] }
+
+#[cfg(feature = "http")]
+suite! { jsonrpc_over_http, crate::Post(crate::JsonRpc), on_several_connections, [
     over_memory: crate::Way::Memory,
     over_tcp: crate::Way::Tcp,
     over_unix: crate::Way::Unix,

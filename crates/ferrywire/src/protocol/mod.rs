@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use crate::body::Written;
+use crate::body::{Body, Written};
 use crate::codec::Format;
 use crate::description::Description;
 use crate::error::{Error, Result};
@@ -35,7 +35,7 @@ pub use crate::compression::{Compression, Packed};
 #[cfg(not(feature = "json"))]
 pub(crate) use absent as jsonrpc;
 #[cfg(feature = "http")]
-pub use http::Http;
+pub use http::{Http, Post};
 #[cfg(feature = "json")]
 pub use jsonrpc::{JsonRpc, JsonRpc1};
 pub use native::Native;
@@ -78,6 +78,17 @@ pub trait Protocol: Send + Sync + 'static {
     type WriteRequests: WriteRequests<Word = Self::Word>;
     /// Bytes in, replies out.
     type ReadReplies: ReadReplies<Word = Self::Word>;
+}
+
+/// A protocol of which each message can be read without those before it, so that HTTP can carry every one in a body of
+/// its own.
+pub trait StandsAlone: Protocol {
+    /// How long what is around an argument or a reply may be, beside what [`Limits::frame_len_max`] allows for that.
+    const ENVELOPE_LEN: usize;
+
+    /// What a reply says that is all of `bytes`, to whoever has sent a single request and waits for nothing else. `None`
+    /// if this is no reply.
+    fn outcome<'b>(bytes: &'b [u8], limits: &Limits) -> Option<Result<Body<'b>>>;
 }
 
 /// What one side of a connection has chosen before it begins.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ferrywire::protocol::Http;
+use ferrywire::protocol::{Http, JsonRpc, Post};
 use ferrywire::{Code, Phase};
 use tokio::time::Instant;
 
@@ -229,6 +229,30 @@ async fn a_server_that_is_not_there_is_dialled_at_leisure() {
         assert_eq!((error.code(), error.phase()), (Code::Unavailable, Some(Phase::Connect)));
         assert!(!error.may_have_run());
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_nobody_waits_for_is_handed_over_when_it_is_out() {
+    let mut canned = Canned::new().await;
+    let client = canned.client(Post(JsonRpc));
+    let noted = client.call::<_, ()>("Log.Note", &[7]).one_way();
+    let (noted, mut line) = tokio::join!(noted, async {
+        let mut line = canned.accept().await;
+        let request = line.request().await;
+        assert_eq!(request.text().trim_end(), r#"{"jsonrpc":"2.0","method":"Log.Note","params":[[7]]}"#);
+        line
+    });
+    noted.unwrap();
+
+    // Its connection has not been answered on: another call has another.
+    let call = client.start::<_, i64>("Arith.Twice", &1);
+    canned.accept().await.answer(ok(r#"{"jsonrpc":"2.0","id":2,"result":2}"#)).await;
+    assert_eq!(in_time("the call ends", call).await.unwrap(), 2);
+    line.say("HTTP/1.1 204 No Content\r\n\r\n").await;
+    settle().await;
+    let call = client.start::<_, i64>("Arith.Twice", &2);
+    line.answer(ok(r#"{"jsonrpc":"2.0","id":3,"result":4}"#)).await;
+    assert_eq!(in_time("the call ends", call).await.unwrap(), 4);
 }
 
 #[tokio::test(start_paused = true)]

@@ -67,6 +67,7 @@
 //! [`Http`] calls a method of whatever HTTP server by `POST`, at the path in the address and the method's name behind it:
 //! `http://host:port/rpc` and `Arith.Multiply` are `/rpc/Arith.Multiply`. Arguments are JSON unless another codec of the
 //! above is chosen; a reply is in the codec that its `Content-Type` names. Metadata are headers, and headers metadata.
+//! [`Post`] speaks another protocol in the bodies.
 //!
 //! An error is what the body says, if that is an error as above, and else has the code that comes nearest to the status,
 //! the beginning of the body in its text and all of it in its [details](crate::Error::details). Redirects are not followed.
@@ -99,6 +100,7 @@ use crate::codec::Format;
 mod chunks;
 mod fault;
 mod head;
+mod post;
 mod replies;
 mod reply;
 mod requests;
@@ -108,6 +110,7 @@ mod unread;
 pub use fault::status_of;
 pub(crate) use fault::{Refusal, body_of, missing};
 pub(crate) use head::{Wanted, is_own_header, judge, metadata_of, timeout_of};
+pub use post::{Post, PostReplies, PostWriter};
 pub use replies::Replies;
 pub(crate) use reply::Ended;
 pub use reply::ReplyWriter;

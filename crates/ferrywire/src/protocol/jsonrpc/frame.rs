@@ -8,7 +8,7 @@ use crate::limits::Limits;
 use crate::message::Read;
 
 /// What around a body is not counted as a part of it: names, whose letters may be escaped, id, brackets.
-const ENVELOPE_LEN: usize = 2048;
+pub(crate) const ENVELOPE_LEN: usize = 2048;
 
 /// What is found.
 #[derive(Debug)]

@@ -30,8 +30,11 @@
 //!   of [`None`] is an error for that reason.
 //! - Over 1.0 there is no list of requests, and Go does not speak it behind an HTTP `CONNECT`.
 
-use super::Protocol;
 use super::tunnel::Tunnel;
+use super::{Protocol, StandsAlone};
+use crate::body::Body;
+use crate::error::Result;
+use crate::limits::Limits;
 
 mod fault;
 mod frame;
@@ -44,6 +47,7 @@ mod scan;
 mod text;
 
 pub use fault::ErrorCode;
+pub(crate) use frame::ENVELOPE_LEN;
 pub use id::Id;
 pub use recognise::recognises;
 pub use replies::{Replies, ReplyWriter};
@@ -82,6 +86,22 @@ impl Protocol for JsonRpc1 {
     type WriteReplies = ReplyWriter;
     type WriteRequests = RequestWriter1;
     type ReadReplies = Replies;
+}
+
+impl StandsAlone for JsonRpc {
+    const ENVELOPE_LEN: usize = ENVELOPE_LEN;
+
+    fn outcome<'b>(bytes: &'b [u8], limits: &Limits) -> Option<Result<Body<'b>>> {
+        replies::only(bytes, limits)
+    }
+}
+
+impl StandsAlone for JsonRpc1 {
+    const ENVELOPE_LEN: usize = ENVELOPE_LEN;
+
+    fn outcome<'b>(bytes: &'b [u8], limits: &Limits) -> Option<Result<Body<'b>>> {
+        replies::only(bytes, limits)
+    }
 }
 
 /// Which of the two.

@@ -8,6 +8,7 @@ use super::{Tag, Version, Word, text};
 use crate::body::{Body, Written};
 use crate::codec::{Form, Format};
 use crate::error::{Code, Error, Result};
+use crate::limits::Limits;
 use crate::message::{Answered, Missing, Read, Said};
 use crate::protocol::netrpc::words;
 use crate::protocol::{ReadReplies, Terms, Unsent, WriteReplies};
@@ -50,18 +51,38 @@ impl ReadReplies for Replies {
                 (None, None) => NOBODYS,
                 (None, Some(error)) => return Err(unreadable(error)),
             };
-            let outcome = match error {
-                Some(error) => Err(fault::read(error)),
-                None => Ok(Body {
-                    format: Format::Json,
-                    bytes: result.unwrap_or(b"null"),
-                    types: None,
-                    shared: None,
-                }),
-            };
+            let outcome = outcome(result, error);
             let answered = Answered { id, outcome, packed: None, metadata: None };
             return Ok(Read::Message { message: Said::Answer(answered), used });
         }
+    }
+}
+
+fn outcome<'b>(result: Option<&'b [u8]>, error: Option<&'b [u8]>) -> Result<Body<'b>> {
+    match error {
+        Some(error) => Err(fault::read(error)),
+        None => {
+            Ok(Body { format: Format::Json, bytes: result.unwrap_or(b"null"), types: None, shared: None })
+        }
+    }
+}
+
+/// What the only reply there can be says, whatever id it has: some servers have none for what they could not read.
+pub(super) fn only<'b>(bytes: &'b [u8], limits: &Limits) -> Option<Result<Body<'b>>> {
+    let (mut frames, mut rest) = (Frames::new(limits), bytes);
+    loop {
+        let Ok(Read::Message { message, used }) = frames.read(rest) else {
+            return None;
+        };
+        if let Frame::Object(object) = message {
+            let (result, error) = (object.get(Key::Result), object.given(Key::Error));
+            // Other programs' errors have members of these names too.
+            let is_reply = object.get(Key::Id).is_some() || object.get(Key::Version).is_some();
+            if is_reply && (result.is_some() || error.is_some()) {
+                return Some(outcome(result, error));
+            }
+        }
+        rest = rest.get(used..).unwrap_or_default();
     }
 }
 

@@ -145,7 +145,7 @@ impl Desk {
     ) -> Result<Response<Content>, Refusal> {
         let began = Instant::now();
         let timeout = http::timeout_of(&head.headers)?;
-        let (whole, held) = self.gather(body).await?;
+        let (whole, held) = self.gather(body, self.0.shared.limits.frame_len_max).await?;
         let bytes: &[u8] = match format {
             // Nothing is said of any parameter.
             Format::Json if whole.trim_ascii().is_empty() => b"{}",
@@ -187,7 +187,8 @@ impl Desk {
     async fn run(&self, head: &Parts, body: Incoming) -> Result<Response<Content>, Refusal> {
         let began = Instant::now();
         let timeout = http::timeout_of(&head.headers)?;
-        let (whole, held) = self.gather(body).await?;
+        let most = self.0.shared.limits.frame_len_max.saturating_add(jsonrpc::ENVELOPE_LEN);
+        let (whole, held) = self.gather(body, most).await?;
         if let Err(error) = serde_json::from_slice::<IgnoredAny>(&whole) {
             let error = serde_json::json!({ "code": jsonrpc::ErrorCode::PARSE_ERROR.0, "message": error.to_string() });
             let reply = serde_json::json!({ "jsonrpc": "2.0", "id": null, "error": error });
@@ -218,10 +219,9 @@ impl Desk {
         Ok(response)
     }
 
-    /// All of a body, counted among what all connections hold.
-    async fn gather(&self, mut body: Incoming) -> Result<(Bytes, Held), Refusal> {
+    /// All of a body of at most so many bytes, counted among what all connections hold.
+    async fn gather(&self, mut body: Incoming, most: usize) -> Result<(Bytes, Held), Refusal> {
         let shared = &self.0.shared;
-        let most = shared.limits.frame_len_max;
         let too_long = || {
             shared.hits.note("frame_len_max");
             let text = format!("a body over the limit of {most} bytes");
