@@ -4,22 +4,22 @@ use std::process::ExitCode;
 
 use ferrywire_benches::calls::{self, Choice, Narrowed};
 use ferrywire_benches::effort::Effort;
-use ferrywire_benches::ours::Ours;
 use ferrywire_benches::peers::{self, LeftOut, Variant};
 use ferrywire_benches::placement::Placement;
-use ferrywire_benches::{codec, counts, gob, idle, netrpc, tail};
-use peer_support::{Result, run_words, say};
+use ferrywire_benches::{codec, counts, gob, http, idle, netrpc, opening, ours, tail};
+use peer_support::{Result, say};
 
 const USAGE: &str = "\
 usage: ferrywire-benches [TABLE..] [OPTION..]
        ferrywire-benches build, which only builds all peers
 
-tables (all but the last two unless named):
+tables (all but the last three unless named):
   calls      what a call costs, beside all peers
   idle       what an idle connection holds, beside all peers
   tail       what slow calls cost the others on their connection
   counts     instructions, system calls, allocations; --check holds ours against benches/counts.json,
              --update rewrites it
+  http       our server and axum's under the same client
   netrpc     the four pairs of our and Go's net/rpc
   gob        values, beside Go's encoding/gob
 
@@ -38,8 +38,9 @@ fn main() -> ExitCode {
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     let done = match words[..] {
         // What the processes below a table are.
-        ["ours", ref words @ ..] => run_words::<Ours>(words),
+        ["ours", ref words @ ..] => ours::run(words),
         ["tail-client", protocol, threads, address] => tail::call(protocol, threads, address),
+        ["opening", name, count] => opening::repeat(name, count),
         ["peer-gob"] => codec::code(),
         ["--help"] => say(USAGE),
         ["build"] => build(),
@@ -82,7 +83,7 @@ fn tables(words: &[&str]) -> Result<()> {
                 let (connections, depth) = next()?.split_once('x').ok_or(USAGE)?;
                 choice.narrowed.shapes.push((connections.parse()?, depth.parse()?));
             }
-            table @ ("calls" | "idle" | "tail" | "netrpc" | "gob" | "counts") => chosen.push(table),
+            table @ ("calls" | "idle" | "tail" | "http" | "netrpc" | "gob" | "counts") => chosen.push(table),
             _ => return Err(USAGE.into()),
         }
     }
@@ -98,6 +99,7 @@ fn tables(words: &[&str]) -> Result<()> {
             "calls" => calls::run(&effort, &choice)?,
             "idle" => idle::run(&effort, &choice)?,
             "tail" => tail::run(&effort)?,
+            "http" => http::run(&effort)?,
             "netrpc" => netrpc::run(&effort)?,
             "gob" => gob::run(&effort)?,
             _ => match count {

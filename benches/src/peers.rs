@@ -43,12 +43,22 @@ pub fn ours() -> Result<Vec<Variant>> {
     let variants = [
         ("native", "Ferrywire's own protocol, postcard, byte vectors, from 16 KiB on Shared"),
         ("netrpc", "Ferrywire speaking Go's net/rpc, gob, byte vectors, from 16 KiB on Shared"),
+        ("jsonrpc", "Ferrywire speaking JSON-RPC 1.0 as Go's net/rpc/jsonrpc does, byte vectors as base64"),
     ];
-    let variant = |(name, about): (&str, &str)| {
-        let program = Program::of_this(&["ours", name])?;
-        Ok(Variant { name: format!("ferrywire-{name}"), about: about.to_owned(), program })
-    };
-    variants.into_iter().map(variant).collect()
+    variants.into_iter().map(|(name, about)| variant(name, about)).collect()
+}
+
+/// The one of ours that speaks JSON-RPC.
+pub const IN_JSON: &str = "ferrywire-jsonrpc";
+
+/// Ferrywire under a bare client of HTTP. Not beside the others, whose clients do more.
+pub fn http() -> Result<Variant> {
+    variant("http", "Ferrywire serving HTTP with JSON, a connection for each request in flight")
+}
+
+fn variant(name: &str, about: &str) -> Result<Variant> {
+    let program = Program::of_this(&["ours", name])?;
+    Ok(Variant { name: format!("ferrywire-{name}"), about: about.to_owned(), program })
 }
 
 /// The variants that `is_wanted`, by name, from folders that could be built; and the others.

@@ -6,8 +6,8 @@
 use std::alloc::System;
 
 use ferrywire_benches::codec::{OPERATIONS, Step, VALUES, Values};
-use ferrywire_benches::ours::Ours;
-use peer_support::{Result, run_words};
+use ferrywire_benches::ours;
+use peer_support::Result;
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, Stats, StatsAlloc};
 
 #[global_allocator]
@@ -19,7 +19,7 @@ fn main() -> Result<()> {
     match words[..] {
         ["gob"] => gob(),
         ["ours", ref words @ ..] => {
-            run_words::<Ours>(words)?;
+            ours::run(words)?;
             let Stats { allocations, reallocations, bytes_allocated, .. } = ALLOCATOR.stats();
             eprintln!("allocations: {}, bytes: {bytes_allocated}", allocations + reallocations);
             Ok(())

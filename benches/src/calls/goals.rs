@@ -5,6 +5,7 @@ use serde::Serialize;
 use super::measured::Measured;
 use super::table::short;
 use super::workload::{MANY, Workload};
+use crate::peers::IN_JSON;
 use crate::placement::Placement;
 use crate::ratio::{Bound, Ratio, Verdict};
 
@@ -22,6 +23,8 @@ enum Compared {
     Times(&'static str),
     /// Our CPU time per call over theirs.
     Beside(&'static str),
+    /// The same in JSON, whoever is meant by us.
+    InJsonBeside(&'static str),
     /// How ours grows from one connection to the load's, over how raw's does.
     Growth,
 }
@@ -40,7 +43,11 @@ const fn beside_raw(load: (usize, usize, usize), most: f64) -> Goal {
     goal(Placement::A, load, Compared::Beside(RAW), Bound::AtMost(most))
 }
 
-const GOALS: [Goal; 15] = [
+const fn in_json(placement: Placement, less_than: &'static str, most: f64) -> Goal {
+    goal(placement, (64, 1, 100), Compared::InJsonBeside(less_than), Bound::AtMost(most))
+}
+
+const GOALS: [Goal; 19] = [
     times((64, 1, 100), "tonic", 35.0),
     times((64, 1, 100), "tarpc", 6.0),
     times((64, 1, 100), "volo-thrift-multiplex", 20.0),
@@ -56,6 +63,10 @@ const GOALS: [Goal; 15] = [
     goal(Placement::B, (64, MANY, 1), Compared::Growth, Bound::AtMost(1.08)),
     beside_raw((64 << 10, 1, 1), 1.20),
     beside_raw((1 << 20, 1, 1), 1.10),
+    in_json(Placement::A, "go-netrpc-json", 0.35),
+    in_json(Placement::A, "jsonrpsee", 0.2),
+    in_json(Placement::B, "go-netrpc-json", 0.35),
+    in_json(Placement::B, "jsonrpsee", 0.2),
 ];
 
 /// Who must be there with very many connections, where not everybody fits into memory.
@@ -92,6 +103,10 @@ impl Goal {
                 (format!("CPU of {whom} over ours"), pairs(here, whom, ours))
             }
             Compared::Beside(whom) => (format!("our CPU over that of {whom}"), pairs(here, ours, whom)),
+            Compared::InJsonBeside(whom) => {
+                raw_would = Ratio::of(&pairs(here, RAW, whom)).map(|ratio| ratio.median);
+                (format!("CPU of {IN_JSON} over that of {whom}"), pairs(here, IN_JSON, whom))
+            }
             Compared::Growth => {
                 let one = workload((self.load.0, 1, self.load.2));
                 let quotient = |(over, under): (f64, f64)| over / under;

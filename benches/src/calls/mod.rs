@@ -20,12 +20,13 @@ mod table;
 mod workload;
 
 use goals::{NEEDED_WITH_MANY, Reached};
-use measured::{Contender, Measured, started};
 use table::Table;
-use workload::{MANY, Workload};
+use workload::MANY;
 
+pub(crate) use measured::{Contender, Measured, started};
 pub use table::short;
 pub use workload::Narrowed;
+pub(crate) use workload::Workload;
 
 /// Who and what is measured.
 #[derive(Clone, Debug)]

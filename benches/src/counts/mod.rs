@@ -10,14 +10,16 @@ use peer_support::Result;
 use serde::{Deserialize, Serialize};
 
 use crate::calls::Choice;
+use crate::opening::BEGINNINGS;
 use crate::peers::{self, Variant};
+use crate::process::Program;
 use crate::ratio::{Bound, Verdict};
 use crate::{keep, output_directory};
 
 mod gate;
 mod tools;
 
-use tools::{Allocated, Alone};
+use tools::{Allocated, Repeated};
 
 pub use gate::{check, update};
 
@@ -40,7 +42,9 @@ impl Counts {
     fn of(variant: &Variant, depth: usize, counted: &Path) -> Result<Self> {
         let program = variant.program.clone();
         let counted = program.is_this().then(|| counted.to_owned());
-        let alone = Alone { program, counted, payload_len: PAYLOAD_LEN, connections: 1, depth };
+        // Server and client in one thread, with so many calls in flight on one connection.
+        let words = ["alone".to_owned(), PAYLOAD_LEN.to_string(), "1".to_owned(), depth.to_string()].into();
+        let alone = Repeated { program, counted, words };
         let Allocated { times, bytes } = alone.allocations()?;
         Ok(Self {
             peer: variant.name.clone(),
@@ -110,10 +114,15 @@ fn reached(all: &[Counts]) -> Vec<Reached> {
     reached
 }
 
-/// Ours, in the ways that are counted: with payloads that are vectors, and with such that are as long as their type says.
+/// Ours, in the ways that are counted: with payloads that are vectors, and with such that are as long as their type says, where
+/// these are not the same; and requests of HTTP.
 fn ours() -> Result<Vec<Variant>> {
-    let mut variants = Vec::new();
+    let mut variants = vec![peers::http()?];
     for variant in peers::ours()? {
+        if variant.name == peers::IN_JSON {
+            variants.push(variant);
+            continue;
+        }
         let mut block = variant.clone();
         block.name.push_str("-block");
         block.program.variant.push("block".to_owned());
@@ -148,6 +157,8 @@ struct Report {
     payload_len: usize,
     goals: Vec<Reached>,
     calls: Vec<Counts>,
+    /// Instructions to recognise what a connection speaks, once.
+    openings: Vec<(String, f64)>,
     /// Allocations and bytes, by value and operation.
     gob: Vec<Operation>,
 }
@@ -173,6 +184,12 @@ pub fn run(choice: &Choice) -> Result<()> {
         println!("| {goal} | {bound} | {found:.3} | {verdict} |");
     }
     println!();
+    let openings = openings()?;
+    println!(
+        "Recognising what a connection speaks, once for each\n\n| first bytes | user instructions |\n|---|--:|"
+    );
+    openings.iter().for_each(|(name, instructions)| println!("| {name} | {instructions:.0} |"));
+    println!();
     println!("Allocations per operation of gob\n\n| value, operation | allocations | bytes |\n|---|--:|--:|");
     let mut gob = Vec::new();
     for line in output_of(Command::new(counted).arg("gob"))?.lines() {
@@ -183,7 +200,16 @@ pub fn run(choice: &Choice) -> Result<()> {
         gob.push(Operation { what: what.to_owned(), allocations, bytes });
     }
     println!();
-    keep("counts.json", &Report { payload_len: PAYLOAD_LEN, goals, calls, gob })
+    keep("counts.json", &Report { payload_len: PAYLOAD_LEN, goals, calls, openings, gob })
+}
+
+fn openings() -> Result<Vec<(String, f64)>> {
+    let instructions = |(name, _): (&str, &[u8])| {
+        let program = Program::of_this(&["opening"])?;
+        let words = vec![name.to_owned()];
+        Ok((name.to_owned(), Repeated { program, counted: None, words }.instructions()?))
+    };
+    BEGINNINGS.into_iter().map(instructions).collect()
 }
 
 /// The program with the counting allocator, built as this one was.

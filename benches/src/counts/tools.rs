@@ -18,15 +18,14 @@ const RUNS: usize = 5;
 /// The same where a run takes seconds.
 const SLOW_RUNS: usize = 3;
 
-/// What is counted: `connections` × `depth` calls of `payload_len` bytes, server and client in one thread.
+/// What is counted: a program that does something as often as its last word says, and then says that number.
 #[derive(Clone, Debug)]
-pub struct Alone {
+pub struct Repeated {
     pub program: Program,
     /// The same program with an allocator that counts, if there is such a one.
     pub counted: Option<PathBuf>,
-    pub payload_len: usize,
-    pub connections: usize,
-    pub depth: usize,
+    /// What it is to do.
+    pub words: Vec<String>,
 }
 
 /// Calls to malloc per call, and the bytes that they asked for.
@@ -36,7 +35,7 @@ pub struct Allocated {
     pub bytes: f64,
 }
 
-impl Alone {
+impl Repeated {
     /// Instructions in user space per call; of several runs the least, because below callgrind a method of ours takes so long
     /// that now and then some of its calls are run as tasks of their own.
     pub fn instructions(&self) -> Result<f64> {
@@ -110,8 +109,7 @@ impl Alone {
     }
 
     fn run(&self, command: &mut Command, calls: u64) -> Result<String> {
-        let numbers = [self.payload_len as u64, self.connections as u64, self.depth as u64, calls];
-        command.args(&self.program.variant).arg("alone").args(numbers.map(|number| number.to_string()));
+        command.args(&self.program.variant).args(&self.words).arg(calls.to_string());
         // The same surroundings everywhere: an environment of another size moves the stack, and another CPU would make libc
         // choose another memcpy.
         command.env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default());

@@ -45,7 +45,7 @@ impl Peer for Axum {
             let _ = stream.set_nodelay(true);
         });
         let say = post(async |Json(say): Json<Say>| Json(say));
-        let router = Router::new().route("/say", say).layer(DefaultBodyLimit::max(BODY_LEN_MAX));
+        let router = Router::new().route("/Speak.Repeat", say).layer(DefaultBodyLimit::max(BODY_LEN_MAX));
         tokio::spawn(async { axum::serve(listener, router).await });
         Ok(address)
     }
@@ -54,7 +54,7 @@ impl Peer for Axum {
         let mut connector = HttpConnector::new();
         connector.set_nodelay(true);
         let http = HttpClient::builder(TokioExecutor::new()).build(connector);
-        Ok(Client { http, uri: format!("http://{address}/say").parse()? })
+        Ok(Client { http, uri: format!("http://{address}/Speak.Repeat").parse()? })
     }
 }
 

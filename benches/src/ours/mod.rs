@@ -6,9 +6,21 @@ use std::time::Duration;
 use bytes::Bytes;
 use ferrywire::codec::Shared;
 use ferrywire::protocol::{Native, NetRpc};
+use ferrywire::service::Service;
 use ferrywire::{Client, Limits, Server, service};
-use peer_support::{Connection, Peer, Result};
+use peer_support::{Connection, Peer, Result, run_words};
 use serde_bytes::{ByteArray, ByteBuf};
+
+mod http;
+mod json;
+
+/// Does what `words` ask of Ferrywire: a protocol, and then a command.
+pub fn run(words: &[&str]) -> Result<()> {
+    match words {
+        ["jsonrpc" | "http", ..] => run_words::<json::InJson>(words),
+        _ => run_words::<Ours>(words),
+    }
+}
 
 /// What both sides offer and call.
 #[service]
@@ -83,13 +95,7 @@ impl Peer for Ours {
     }
 
     async fn serve(&self) -> Result<SocketAddr> {
-        let mut limits = Limits::default();
-        (limits.connections_max, limits.connections_per_address_max) = (CONNECTIONS_MAX, CONNECTIONS_MAX);
-        let server = Server::builder().limits(limits).register(EchoServer::new(Parrot));
-        let server = server.bind("tcp://127.0.0.1:0").await?;
-        let address = server.address().to_string().trim_start_matches("tcp://").parse()?;
-        tokio::spawn(server.run());
-        Ok(address)
+        serve(EchoServer::new(Parrot)).await
     }
 
     async fn connect(&self, address: SocketAddr) -> Result<Line> {
@@ -104,6 +110,16 @@ impl Peer for Ours {
     fn unsupported(&self, shape: peer_support::Shape) -> Option<String> {
         (self.is_block && shape.payload_len != BLOCK_LEN).then(|| format!("a block has {BLOCK_LEN} bytes"))
     }
+}
+
+/// Serves on a free port, whatever is spoken there.
+async fn serve(service: impl Service) -> Result<SocketAddr> {
+    let mut limits = Limits::default();
+    (limits.connections_max, limits.connections_per_address_max) = (CONNECTIONS_MAX, CONNECTIONS_MAX);
+    let server = Server::builder().limits(limits).register(service).bind("tcp://127.0.0.1:0").await?;
+    let address = server.address().to_string().trim_start_matches("tcp://").parse()?;
+    tokio::spawn(server.run());
+    Ok(address)
 }
 
 /// A connection.
