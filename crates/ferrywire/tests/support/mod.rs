@@ -7,14 +7,17 @@ use std::time::Duration;
 
 use ferrywire::client;
 use ferrywire::protocol::NetRpc;
+use ferrywire::service::Service;
 use ferrywire::transport::{Address, Memory, Peer, Stream};
 use ferrywire::{Client, Code, Context, Error, Limits, Result, Server, ServerHandle, service};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinHandle;
 
+mod end;
 pub(crate) mod gob;
 pub(crate) mod raw;
 
+pub(crate) use end::End;
 pub(crate) use raw::{Heard, RawClient, RawServer};
 
 /// Two factors, as in Go's textbook service.
@@ -140,7 +143,8 @@ impl Bench {
         self.state.gate.add_permits(count);
     }
 
-    async fn held(&self) {
+    /// Begins, waits until it is let go, and notes its end, however it comes.
+    pub(crate) async fn held(&self) {
         struct Gone<'s>(&'s State);
         impl Drop for Gone<'_> {
             fn drop(&mut self) {
@@ -259,8 +263,20 @@ impl Rig {
 
     /// A server in the place of another one that has ended.
     pub(crate) async fn again(bench: Bench, memory: Memory, address: &str, limits: Limits) -> Self {
-        let builder = Server::builder().register(ProbeServer::new(bench.clone()));
-        let server = builder.limits(limits).memory(&memory).bind(address).await.unwrap();
+        let service = ProbeServer::new(bench.clone());
+        Self::offering(service, bench, memory, address, limits).await
+    }
+
+    /// A server of another service than `Probe`, that may use the same bench.
+    pub(crate) async fn offering(
+        service: impl Service,
+        bench: Bench,
+        memory: Memory,
+        address: &str,
+        limits: Limits,
+    ) -> Self {
+        let server =
+            Server::builder().register(service).limits(limits).memory(&memory).bind(address).await.unwrap();
         let (address, handle) = (server.address(), server.handle());
         Self { bench, memory, address, handle, running: tokio::spawn(server.run()) }
     }

@@ -3,8 +3,8 @@
 use ferrywire::protocol::{GeeRpc, WgRpc};
 use ferrywire::{Limits, Server};
 
-use crate::bytes::{End, MAGIC, first_reply, first_request, option};
-use crate::support::{Args, Bench, ProbeClient, ProbeServer, Rig, pipe};
+use crate::bytes::{MAGIC, first_reply, first_request, option};
+use crate::support::{Args, Bench, End, ProbeClient, ProbeServer, Rig, pipe};
 
 const GOB: &str = "application/gob";
 

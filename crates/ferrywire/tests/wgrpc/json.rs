@@ -3,8 +3,8 @@
 use ferrywire::protocol::{GeeRpc, WgRpc};
 use ferrywire::{Code, Format, Limits, Phase};
 
-use crate::bytes::{End, MAGIC, option};
-use crate::support::{Args, ProbeClient, Rig, limits};
+use crate::bytes::{MAGIC, option};
+use crate::support::{Args, End, ProbeClient, Rig, limits};
 
 const JSON: &str = "application/json";
 

@@ -3,8 +3,8 @@
 use ferrywire::protocol::{GeeRpc, Protocol, WgRpc};
 use ferrywire::{Client, Code, Format};
 
-use crate::bytes::{End, GO_HEADER, MAGIC, OUR_HEADER, error};
-use crate::support::{in_time, limits, pipe};
+use crate::bytes::{GO_HEADER, MAGIC, OUR_HEADER, error};
+use crate::support::{End, in_time, limits, pipe};
 
 fn pair<P: Protocol>(protocol: P) -> (Client, End) {
     let (ours, theirs) = pipe(1 << 20);

@@ -5,8 +5,8 @@ use std::time::Duration;
 use ferrywire::Limits;
 use tokio::time::Instant;
 
-use crate::bytes::{End, GO_HEADER, MAGIC, OUR_HEADER, error, first_reply, first_request, option, request};
-use crate::support::{Rig, limits, settle};
+use crate::bytes::{GO_HEADER, MAGIC, OUR_HEADER, error, first_reply, first_request, option, request};
+use crate::support::{End, Rig, limits, settle};
 
 const GOB: &str = "application/gob";
 
