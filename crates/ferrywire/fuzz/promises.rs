@@ -187,6 +187,7 @@ pub fn tunnel_request(bytes: &[u8]) {
                 assert!(prefix[..used].windows(9).any(|path| path == b"/_goRPC_ "));
             }
             Some(Wanted::Refused(status)) => assert!(tunnel::refusal(status).starts_with(b"HTTP/1.1 4")),
+            Some(Wanted::Http2) => assert!(prefix.starts_with(b"PRI * HTTP/2")),
             Some(Wanted::Page { .. }) => {}
             None => assert!(prefix.len() <= limits.http_head_len_max),
         }

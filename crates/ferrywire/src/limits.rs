@@ -35,6 +35,8 @@ pub struct Limits {
     /// The longest Option by which a WgRPC or GeeRPC client begins, in bytes, space around its parts included; 4 KiB unless
     /// set. A longer one closes its connection.
     pub option_len_max: usize,
+    /// The longest header of a gomorpc message, in bytes; 4 KiB unless set. A longer one closes its connection.
+    pub mheader_len_max: usize,
     /// How deep a message of JSON-RPC nests, the message itself and what is passed over included; 128 unless set. A
     /// deeper one closes its connection. Arguments and replies nest less deep, as their codec says.
     pub json_depth_max: usize,
@@ -97,10 +99,15 @@ pub struct Limits {
     pub handler_timeout: Duration,
     /// The longest time that a caller may ask for over the wire; 1 h unless set. The shortest is 1 ms.
     pub handler_timeout_max: Duration,
+    /// The least time between reading a request and sending its reply, on wires whose clients die of an earlier one, as
+    /// gomorpc's; 1 ms unless set, and nothing waits if it is zero. It has to be shorter than
+    /// [`stall_timeout`](Self::stall_timeout).
+    pub reply_latency_min: Duration,
     /// The time that calls have to finish once a server is shut down; 30 s unless set.
     pub drain_timeout: Duration,
 
-    /// Calls of unknown methods in 10 s after which a connection is closed; 100 unless set.
+    /// Calls of unknown methods in 10 s after which a connection is closed; 100 unless set. Connections of gomorpc, whose
+    /// clients would not survive that, are kept beyond this and the next two.
     pub unknown_methods_max: usize,
     /// Arguments in a row that do not decode after which a connection is closed; 16 unless set.
     pub undecodable_bodies_max: usize,
@@ -148,6 +155,7 @@ impl Default for Limits {
             http_head_len_max: 8 * KIB,
             http_headers_max: 64,
             option_len_max: 4 * KIB,
+            mheader_len_max: 4 * KIB,
             json_depth_max: 128,
             json_id_len_max: 64,
             batch_len_max: 256,
@@ -167,6 +175,7 @@ impl Default for Limits {
             stall_timeout: Duration::from_secs(10),
             handler_timeout: Duration::from_secs(30),
             handler_timeout_max: Duration::from_secs(3600),
+            reply_latency_min: Duration::from_millis(1),
             drain_timeout: Duration::from_secs(30),
             unknown_methods_max: 100,
             undecodable_bodies_max: 16,

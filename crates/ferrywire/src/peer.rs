@@ -51,8 +51,8 @@ impl Peer {
         &self.name
     }
 
-    /// What it speaks, as its connection was recognised: `native`, `net/rpc`, `WgRPC`, `GeeRPC`, `JSON-RPC`, `HTTP`. What a
-    /// client calls has none, nor has a caller that has said nothing yet.
+    /// What it speaks, as its connection was recognised: `native`, `net/rpc`, `gomorpc`, `WgRPC`, `GeeRPC`,
+    /// `JSON-RPC`, `HTTP`. What a client calls has none, nor has a caller that has said nothing yet.
     pub fn protocol(&self) -> Option<&'static str> {
         self.protocol
     }

@@ -1581,3 +1581,95 @@ mod connections_per_client_max {
         assert_eq!(rig.handle.connections(), 2);
     }
 }
+
+/// A request of gomorpc, for what is not there: its number is 5, and its header is so long.
+fn gomorpc_request(header_len: usize) -> Vec<u8> {
+    let name = b"\x0a\x01S\x12\x01M\x18\x05";
+    let mut header = name.to_vec();
+    if header_len > name.len() {
+        // A field that nobody knows, with its length in two bytes.
+        let len = header_len - name.len() - 3;
+        header.extend_from_slice(&[0x32, len as u8 | 0x80, (len >> 7) as u8]);
+        header.resize(header_len, 7);
+    }
+    [&(header.len() as u32).to_be_bytes()[..], &header, &[0; 4]].concat()
+}
+
+const GOMORPC: &[u8] = b"{\"MagicNumber\":21913,\"CodeType\":0}";
+
+mod mheader_len_max {
+    use super::support::End;
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_longer_one_closes_its_connection() {
+        let rig = Rig::new().await;
+        let bystander = rig.bystander().await;
+        let mut client = End::to(&rig).await;
+
+        client.say(&[GOMORPC, &gomorpc_request(4097)].concat()).await;
+
+        assert!(client.rest().await.is_empty());
+        bystander.is_unaffected().await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_of_just_that_length_is_answered() {
+        let rig = Rig::new().await;
+        let mut client = End::to(&rig).await;
+
+        let request = gomorpc_request(4096);
+        client.say(&[GOMORPC, &request].concat()).await;
+
+        // That there is no such service.
+        let reply = client.take(4 + 4096 + 2 + 4).await;
+        assert_eq!(reply[..4], 4098_u32.to_be_bytes());
+        assert_eq!(reply[4..14], [&request[4..12], &[0x20, 2]].concat());
+        assert_eq!(reply[14..], request[12..]);
+    }
+}
+
+mod reply_latency_min {
+    use super::support::End;
+    use super::*;
+
+    /// How long the reply to a request takes that is answered at once.
+    async fn latency(limits: Limits) -> Duration {
+        let rig = Rig::with(limits).await;
+        let mut client = End::to(&rig).await;
+        let began = Instant::now();
+        client.say(&[GOMORPC, &gomorpc_request(0)].concat()).await;
+        client.take(4 + 10 + 4).await;
+        let first = began.elapsed();
+        client.say(&gomorpc_request(0)).await;
+        client.take(4 + 10 + 4).await;
+        assert_eq!(began.elapsed(), first * 2);
+        first
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn no_reply_comes_sooner() {
+        assert_eq!(latency(Limits::default()).await, Duration::from_millis(1));
+        let longer = limits(|limits| limits.reply_latency_min = Duration::from_millis(250));
+        assert_eq!(latency(longer).await, Duration::from_millis(250));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn none_is_none() {
+        let none = limits(|limits| limits.reply_latency_min = Duration::ZERO);
+
+        assert_eq!(latency(none).await, Duration::ZERO);
+    }
+
+    /// Other wires have no need of it.
+    #[tokio::test(start_paused = true)]
+    async fn others_are_answered_at_once() {
+        let rig = Rig::with(limits(|limits| limits.reply_latency_min = Duration::from_secs(3))).await;
+        let client = rig.client().await;
+        let began = Instant::now();
+
+        assert_eq!(client.twice(21).await.unwrap(), 42);
+
+        assert_eq!(began.elapsed(), Duration::ZERO);
+    }
+}

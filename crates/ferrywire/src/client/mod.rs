@@ -139,9 +139,9 @@ impl Builder {
 
     /// Chooses what is spoken; [`Native`] unless chosen. A Go server is called with
     /// [`NetRpc`](crate::protocol::NetRpc), one of the GeeRPC family with [`WgRpc`](crate::protocol::WgRpc) or
-    /// [`GeeRpc`](crate::protocol::GeeRpc), and what speaks JSON-RPC with `JsonRpc` (2.0) or `JsonRpc1` (1.0, as Go has
-    /// it) of [`protocol`](crate::protocol); over HTTP, with `Post(JsonRpc)`. With `Http` a method is a `POST` to its
-    /// name on any HTTP server.
+    /// [`GeeRpc`](crate::protocol::GeeRpc), one of gomorpc with [`GomoRpc`](crate::protocol::GomoRpc), and what speaks
+    /// JSON-RPC with `JsonRpc` (2.0) or `JsonRpc1` (1.0, as Go has it) of [`protocol`](crate::protocol); over HTTP, with
+    /// `Post(JsonRpc)`. With `Http` a method is a `POST` to its name on any HTTP server.
     pub fn protocol<P: Protocol>(mut self, _protocol: P) -> Self {
         self.speak = Arc::new(Speaks::<P>::new());
         self

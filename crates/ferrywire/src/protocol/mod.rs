@@ -20,6 +20,7 @@ use crate::message::{Asked, Head, Missing, Plain, PlainAnswer, Read, Said};
 #[cfg(not(feature = "json"))]
 pub(crate) mod absent;
 pub mod browser;
+pub mod gomorpc;
 #[cfg(feature = "http")]
 pub mod http;
 #[cfg(feature = "json")]
@@ -34,6 +35,7 @@ pub mod wgrpc;
 pub use crate::compression::{Compression, Packed};
 #[cfg(not(feature = "json"))]
 pub(crate) use absent as jsonrpc;
+pub use gomorpc::GomoRpc;
 #[cfg(feature = "http")]
 pub use http::{Http, Post};
 #[cfg(feature = "json")]
@@ -64,6 +66,9 @@ pub trait Protocol: Send + Sync + 'static {
     /// call has a connection for itself while it lasts: answers come in the order of their requests, and what
     /// withdraws a call is that its connection is closed.
     const IS_HTTP: bool = false;
+    /// Whether clients survive the end of their connection. Where they do not, it is not ended for calls that are merely
+    /// of no use.
+    const CLIENTS_SURVIVE: bool = true;
 
     /// What a reply must repeat of its request.
     type Tag: Clone + PartialEq + std::fmt::Debug + Send + 'static;

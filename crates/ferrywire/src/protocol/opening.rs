@@ -3,7 +3,7 @@
 //! Its rows are asked in their order, and the first that does not say no decides: a stream is one thing or nothing.
 
 use super::netrpc::Recognition;
-use super::{jsonrpc, native, netrpc, tunnel, wgrpc};
+use super::{gomorpc, jsonrpc, native, netrpc, tunnel, wgrpc};
 use crate::limits::Limits;
 
 /// What the first bytes of a stream say.
@@ -16,6 +16,8 @@ pub enum Opening {
     Http,
     /// `net/rpc`.
     NetRpc,
+    /// gomorpc.
+    GomoRpc,
     /// WgRPC or GeeRPC.
     WgRpc,
     /// JSON-RPC.
@@ -37,6 +39,8 @@ pub fn opening(bytes: &[u8], limits: &Limits) -> Opening {
         (known(native::recognises(bytes)), Opening::Native),
         (known(tunnel::recognises(bytes)), Opening::Http),
         (netrpc::recognises(bytes), Opening::NetRpc),
+        // An Option with a number that is nobody else's, and just so written.
+        (gomorpc::recognises(bytes), Opening::GomoRpc),
         // An object, as a message of JSON-RPC is: its first key tells them apart.
         (wgrpc::recognises(bytes, limits.option_len_max), Opening::WgRpc),
         (jsonrpc::recognises(bytes), Opening::JsonRpc),
@@ -86,6 +90,12 @@ mod tests {
         (b"{\"CodecType\":\"application/json\",\"MagicNumber\":3927900}", Opening::WgRpc),
         (b"{\"HandleTimeout\":0,\"MagicNumber\":57775718}", Opening::WgRpc),
         (b" \n{\t\"magicnumber\" : 57775718 }", Opening::WgRpc),
+        (b"{\"MagicNumber\":21913,\"CodeType\":0}\0\0\0\x17\x0a\x09MyService", Opening::GomoRpc),
+        (b"{\"MagicNumber\":21913,\"CodeType\":7}", Opening::GomoRpc),
+        // Of nobody's, which the rest of the Option says.
+        (b"{\"MagicNumber\":21913,\"CodecType\":\"application/gob\"}", Opening::WgRpc),
+        (b"{\"MagicNumber\":2191,\"CodeType\":0}", Opening::WgRpc),
+        (b"{\"CodeType\":0,\"MagicNumber\":21913}", Opening::WgRpc),
         (b"{\"MagicNumbers\":57775718}", Opening::JsonRpc),
         (b"{\"magic\":{\"MagicNumber\":57775718}}", Opening::JsonRpc),
         (b"[{\"MagicNumber\":57775718}]", Opening::JsonRpc),
@@ -163,7 +173,8 @@ mod tests {
         for (first, second) in (0..=255).flat_map(|first| (0..=255).map(move |second| (first, second))) {
             let bytes = [first, second];
             let may_be_json = jsonrpc::recognises(&bytes) != Recognition::No;
-            let may_be_option = wgrpc::recognises(&bytes, 4096) != Recognition::No;
+            let may_be_option = wgrpc::recognises(&bytes, 4096) != Recognition::No
+                || gomorpc::recognises(&bytes) != Recognition::No;
             let rows = [
                 native::recognises(&bytes) != Some(false),
                 tunnel::recognises(&bytes) != Some(false),

@@ -16,10 +16,12 @@ use super::bell::{Bell, Order};
 use super::both;
 use super::connection::Shared;
 use super::connections::Admitted;
+use super::delay;
 use super::drive;
 use super::http;
 use crate::peer::Peer;
 use crate::protocol::Protocol;
+use crate::protocol::gomorpc::GomoRpc;
 use crate::protocol::jsonrpc;
 use crate::protocol::native::{self, Native};
 use crate::protocol::netrpc::{self, NetRpc};
@@ -37,6 +39,8 @@ enum Greeting {
     BothWays,
     /// Calls in `net/rpc`.
     NetRpc,
+    /// Calls in protobuf.
+    GomoRpc,
     /// Calls behind an Option of WgRPC.
     WgRpc,
     /// Calls behind an Option of GeeRPC.
@@ -55,6 +59,7 @@ impl Greeting {
         match self {
             Greeting::Native | Greeting::BothWays => Some(Native::NAME),
             Greeting::NetRpc => Some(NetRpc::NAME),
+            Greeting::GomoRpc => Some(GomoRpc::NAME),
             Greeting::WgRpc => Some(WgRpc::NAME),
             Greeting::GeeRpc => Some(GeeRpc::NAME),
             // Of which version, every request says for itself.
@@ -155,8 +160,13 @@ pub(crate) fn serve(
             Greeting::BothWays => Box::pin(both::serve(stream, first, shared, bell)).await,
             Greeting::NetRpc => drive::serve::<NetRpc>(stream, first, shared, bell).await,
             // On the heap, as above.
+            Greeting::GomoRpc => {
+                let stream = delay::replies(stream, shared.limits.reply_latency_min);
+                Box::pin(drive::serve::<GomoRpc>(stream, first, shared, bell)).await;
+            }
+            // On the heap, as above.
             Greeting::WgRpc | Greeting::GeeRpc => {
-                Box::pin(drive::serve::<WgRpc>(stream, first, shared, bell)).await
+                Box::pin(drive::serve::<WgRpc>(stream, first, shared, bell)).await;
             }
             Greeting::JsonRpc => {
                 Box::pin(drive::serve::<jsonrpc::Served>(stream, first, shared, bell)).await;
@@ -270,6 +280,7 @@ async fn greet(inner: &Inner, stream: &mut Stream, bytes: &mut Vec<u8>) -> io::R
             Opening::Http if http::IS_SERVED && !tunnel::is_tunnel(bytes) => return Ok(Greeting::Http),
             Opening::Http => return greet_http(inner, stream, bytes).await,
             Opening::NetRpc => return Ok(Greeting::NetRpc),
+            Opening::GomoRpc => return Ok(Greeting::GomoRpc),
             Opening::WgRpc => return greet_wgrpc(inner, stream, bytes).await,
             Opening::JsonRpc => return Ok(Greeting::JsonRpc),
             Opening::Undecided => {

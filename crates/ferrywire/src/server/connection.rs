@@ -879,6 +879,7 @@ impl<P: Protocol> Bank<P> {
     fn has_had_enough(&mut self) -> bool {
         match self.conduct.verdict() {
             None => false,
+            Some(_) if !P::CLIENTS_SURVIVE => false,
             Some(limit) => self.has_passed(limit),
         }
     }

@@ -24,6 +24,7 @@ mod both;
 mod conduct;
 mod connection;
 mod connections;
+mod delay;
 mod drive;
 mod guard;
 #[cfg(feature = "http")]
@@ -46,7 +47,7 @@ pub(crate) use router::Router;
 
 /// A server: services, and the places where it listens for their callers.
 ///
-/// Every connection is told apart by its first bytes: the native protocol, Go's `net/rpc`, WgRPC and GeeRPC, JSON-RPC, an
+/// Every connection is told apart by its first bytes: the native protocol, Go's `net/rpc`, gomorpc, WgRPC and GeeRPC, JSON-RPC, an
 /// HTTP `CONNECT` that opens a connection of Go's or of the GeeRPC family's, or plain HTTP.
 /// Each runs as one task on the runtime that calls [`run`](Self::run), or stays on one of the threads of
 /// [`serve_per_core`](Self::serve_per_core).

@@ -80,7 +80,6 @@ async fn an_option_of_nobodys_is_closed_without_a_word() {
     let bystander = rig.bystander().await;
 
     for option in [
-        "{\"MagicNumber\":21913,\"CodeType\":0}",
         "{\"MagicNumber\":1,\"CodecType\":\"application/gob\"}\n",
         "{\"CodecType\":\"application/gob\"}\n",
         "{\"MagicNumber\":3927900,\"CodecType\":\"application/xml\"}\n",
