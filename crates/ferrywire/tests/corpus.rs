@@ -4,6 +4,8 @@
 
 #[path = "../fuzz/connections.rs"]
 mod connections;
+#[path = "../fuzz/gomorpc.rs"]
+mod gomorpc;
 #[cfg(feature = "json")]
 #[path = "../fuzz/jsonrpc.rs"]
 mod jsonrpc;
@@ -95,4 +97,14 @@ fn options_and_requests_are_read_alike_and_answered_one_by_one() {
 #[test]
 fn the_familys_replies_are_read_alike_in_both_codecs() {
     replay("wgrpc_replies", wgrpc::wgrpc_replies);
+}
+
+#[test]
+fn messages_behind_a_greeting_are_read_alike_and_answered_one_by_one() {
+    replay("gomorpc_requests", gomorpc::gomorpc_requests);
+}
+
+#[test]
+fn replies_behind_their_headers_are_read_alike() {
+    replay("gomorpc_replies", gomorpc::gomorpc_replies);
 }
