@@ -35,24 +35,23 @@
 //!
 //! # Messages
 //!
-//! Arguments and replies are protobuf messages: `Protobuf<M>` of a message of prost (feature `protobuf`), or bytes that are a
-//! message already. What has neither is answered with the number 103, and its connection goes on.
+//! Arguments and replies are protobuf messages, as [`Proto`](crate::codec::Proto) makes them of plain types; `Protobuf<M>` of a
+//! message of prost (feature `protobuf`), and bytes, are the message as it stands. What cannot be read is answered with the
+//! number 103, and its connection goes on.
 //!
 //! ```
-//! # #[cfg(feature = "protobuf")]
 //! # async fn example() -> ferrywire::Result<()> {
-//! use ferrywire::codec::Protobuf;
 //! use ferrywire::protocol::GomoRpc;
 //! use ferrywire::{Client, Result, service};
 //!
-//! // Any messages of prost; a `String` is `google.protobuf.StringValue`.
+//! // A `String` is `google.protobuf.StringValue`.
 //! #[service]
 //! pub trait MyService {
-//!     async fn func(&self, text: Protobuf<String>) -> Result<Protobuf<String>>;
+//!     async fn func(&self, text: String) -> Result<String>;
 //! }
 //!
 //! let client = Client::builder().protocol(GomoRpc).connect("tcp://127.0.0.1:7788").await?;
-//! let answer = MyServiceClient::new(client).func(Protobuf("hello".to_owned())).await?;
+//! let answer = MyServiceClient::new(client).func("hello".to_owned()).await?;
 //! # Ok(())
 //! # }
 //! ```
