@@ -99,7 +99,8 @@ pub struct Paths {
 
 const BAD_REQUEST: &str = "400 Bad Request";
 const FORBIDDEN: &str = "403 Forbidden";
-const NOT_FOUND: &str = "404 Not Found";
+/// What is said to who asks for something that is not here.
+pub(crate) const NOT_FOUND: &str = "404 Not Found";
 const NOT_ALLOWED: &str = "405 Method Not Allowed";
 const TOO_LARGE: &str = "431 Request Header Fields Too Large";
 

@@ -11,7 +11,6 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWriteExt, ReadBuf};
 use tokio::time::Instant;
 
-use super::Inner;
 use super::bell::{Bell, Order};
 use super::both;
 use super::connection::Shared;
@@ -19,6 +18,8 @@ use super::connections::Admitted;
 use super::delay;
 use super::drive;
 use super::http;
+use super::spoken::{Speaks, Spoken};
+use super::{Door, Inner};
 use crate::peer::Peer;
 use crate::protocol::Protocol;
 use crate::protocol::gomorpc::GomoRpc;
@@ -71,17 +72,18 @@ impl Greeting {
 }
 
 /// Accepts streams until the server shuts down. No error ends this: each is waited out.
-pub(crate) async fn accept(inner: Arc<Inner>, mut listener: Box<dyn Listen>) {
+pub(crate) async fn accept(inner: Arc<Inner>, door: Door) {
+    let Door { mut listener, spoken } = door;
     let mut patience = Patience::default();
     loop {
         match listener.accept().await {
             Ok(stream) => {
                 patience.reset();
-                inner.clone().admit(stream);
+                inner.clone().admit(stream, spoken);
             }
             Err(cause) => {
                 if let Some(stream) = patience.wait_out(&mut *listener, &cause).await {
-                    inner.clone().admit(stream);
+                    inner.clone().admit(stream, spoken);
                 }
             }
         }
@@ -139,15 +141,16 @@ impl Patience {
     }
 }
 
-/// Finds out what a stream speaks, and serves it.
-pub(crate) fn serve(
+/// Finds out what a stream speaks, and serves it if that is `spoken` here.
+pub(super) fn serve(
     inner: Arc<Inner>,
     stream: Stream,
+    spoken: Spoken,
     admitted: Admitted,
 ) -> impl Future<Output = ()> + Send {
     // On the heap, and gone once it is known what is spoken: a task never becomes smaller, and most of a
     // connection's life is behind that.
-    let greeted = Box::pin(greeted(inner, stream, admitted));
+    let greeted = Box::pin(greeted(inner, stream, spoken, admitted));
     // A block and not a function, whose future would have room for its arguments twice.
     async move {
         let Some(Greeted { greeting, began, first, stream, shared, admitted }) = greeted.await else {
@@ -191,10 +194,15 @@ struct Greeted {
 }
 
 /// Finds out what a stream speaks. `None` if it is lost before, or told to end.
-async fn greeted(inner: Arc<Inner>, mut stream: Stream, admitted: Admitted) -> Option<Greeted> {
+async fn greeted(
+    inner: Arc<Inner>,
+    mut stream: Stream,
+    spoken: Spoken,
+    admitted: Admitted,
+) -> Option<Greeted> {
     let mut first = Vec::new();
     let greeting = {
-        let greeting = pin!(greeting_in_time(&inner, &mut stream, &mut first));
+        let greeting = pin!(greeting_in_time(&inner, &mut stream, spoken, &mut first));
         unless_stopped(&admitted.bell, greeting).await
     };
     match greeting {
@@ -240,6 +248,7 @@ fn unless_stopped<F: Future>(
 async fn greeting_in_time(
     inner: &Inner,
     stream: &mut Stream,
+    spoken: Spoken,
     bytes: &mut Vec<u8>,
 ) -> io::Result<(Greeting, Instant)> {
     let limits = &inner.shared.limits;
@@ -251,7 +260,7 @@ async fn greeting_in_time(
         // A health check, or a peer that changed its mind.
         return Ok((Greeting::Done, began));
     }
-    match tokio::time::timeout(limits.handshake_timeout, greet(inner, stream, bytes)).await {
+    match tokio::time::timeout(limits.handshake_timeout, greet(inner, stream, spoken, bytes)).await {
         Ok(greeted) => Ok((greeted?, began)),
         Err(elapsed) => {
             inner.shared.hits.note("handshake_timeout");
@@ -273,12 +282,24 @@ async fn read_more(stream: &mut Stream, bytes: &mut Vec<u8>) -> io::Result<usize
     .await
 }
 
-async fn greet(inner: &Inner, stream: &mut Stream, bytes: &mut Vec<u8>) -> io::Result<Greeting> {
+async fn greet(
+    inner: &Inner,
+    stream: &mut Stream,
+    spoken: Spoken,
+    bytes: &mut Vec<u8>,
+) -> io::Result<Greeting> {
     loop {
-        match opening(bytes, &inner.shared.limits) {
+        let opening = opening(bytes, &inner.shared.limits);
+        let is_tunnel = opening == Opening::Http && tunnel::is_tunnel(bytes);
+        if !spoken.admits(opening, is_tunnel) {
+            let first = crate::error::shown(bytes.get(..16).unwrap_or(bytes));
+            tracing::info!(peer = %stream.peer, first, "closed: it speaks no protocol that is served here");
+            return Ok(Greeting::Done);
+        }
+        match opening {
             Opening::Native => return greet_native(stream, bytes).await,
-            Opening::Http if http::IS_SERVED && !tunnel::is_tunnel(bytes) => return Ok(Greeting::Http),
-            Opening::Http => return greet_http(inner, stream, bytes).await,
+            Opening::Http if http::IS_SERVED && !is_tunnel => return Ok(Greeting::Http),
+            Opening::Http => return greet_http(inner, stream, spoken, bytes).await,
             Opening::NetRpc => return Ok(Greeting::NetRpc),
             Opening::GomoRpc => return Ok(Greeting::GomoRpc),
             Opening::WgRpc => return greet_wgrpc(inner, stream, bytes).await,
@@ -288,11 +309,7 @@ async fn greet(inner: &Inner, stream: &mut Stream, bytes: &mut Vec<u8>) -> io::R
                     return Ok(Greeting::Done);
                 }
             }
-            Opening::Unknown => {
-                let first = crate::error::shown(bytes.get(..16).unwrap_or(bytes));
-                tracing::info!(peer = %stream.peer, first, "closed: it speaks no protocol that is served here");
-                return Ok(Greeting::Done);
-            }
+            Opening::Unknown => return Ok(Greeting::Done),
         }
     }
 }
@@ -321,7 +338,12 @@ async fn greet_wgrpc(inner: &Inner, stream: &mut Stream, bytes: &mut Vec<u8>) ->
     }
 }
 
-async fn greet_http(inner: &Inner, stream: &mut Stream, bytes: &mut Vec<u8>) -> io::Result<Greeting> {
+async fn greet_http(
+    inner: &Inner,
+    stream: &mut Stream,
+    spoken: Spoken,
+    bytes: &mut Vec<u8>,
+) -> io::Result<Greeting> {
     let wanted = loop {
         if let Some(wanted) = tunnel::read_request(bytes, &inner.shared.paths, &inner.shared.limits) {
             break wanted;
@@ -333,12 +355,15 @@ async fn greet_http(inner: &Inner, stream: &mut Stream, bytes: &mut Vec<u8>) -> 
     let reply = match wanted {
         Wanted::Tunnel { at, used } => {
             let path = inner.shared.paths.tunnels.get(at).map_or("", String::as_str);
-            let (tunnel, greeting) = behind(path);
-            stream.writer.write_all(&tunnel::reply(&tunnel)).await?;
-            stream.writer.flush().await?;
-            // What was sent without waiting for our 200 is part of the stream: Go loses it, we do not.
-            bytes.drain(..used);
-            return Ok(greeting);
+            let (tunnel, greeting, speaks) = behind(path);
+            if spoken.has(speaks) {
+                stream.writer.write_all(&tunnel::reply(&tunnel)).await?;
+                stream.writer.flush().await?;
+                // What was sent without waiting for our 200 is part of the stream: Go loses it, we do not.
+                bytes.drain(..used);
+                return Ok(greeting);
+            }
+            tunnel::refusal(tunnel::NOT_FOUND)
         }
         Wanted::Page { at, is_head } => {
             tunnel::page(&netrpc::page::render(page_title(at), inner.shared.router.list()), is_head)
@@ -373,15 +398,15 @@ fn paths_of<P: Protocol>() -> impl Iterator<Item = &'static str> {
 }
 
 /// What is said when the tunnel at a path stands, and what is spoken behind it: `net/rpc` where nobody else is at home.
-fn behind(path: &str) -> (Tunnel, Greeting) {
-    let (tunnel, greeting) = if paths_of::<WgRpc>().any(|known| known == path) {
-        (WgRpc::TUNNEL, Greeting::WgRpc)
+fn behind(path: &str) -> (Tunnel, Greeting, Speaks) {
+    let (tunnel, greeting, speaks) = if paths_of::<WgRpc>().any(|known| known == path) {
+        (WgRpc::TUNNEL, Greeting::WgRpc, Speaks::WgRpc)
     } else if paths_of::<GeeRpc>().any(|known| known == path) {
-        (GeeRpc::TUNNEL, Greeting::GeeRpc)
+        (GeeRpc::TUNNEL, Greeting::GeeRpc, Speaks::WgRpc)
     } else {
-        (NetRpc::TUNNEL, Greeting::NetRpc)
+        (NetRpc::TUNNEL, Greeting::NetRpc, Speaks::NetRpc)
     };
-    (tunnel.expect("each of the three has a tunnel"), greeting)
+    (tunnel.expect("each of the three has a tunnel"), greeting, speaks)
 }
 
 #[cfg(test)]
@@ -395,7 +420,7 @@ mod tests {
         let stream = Stream::new(tokio::io::empty(), tokio::io::sink(), Peer::named("nobody"));
         let admitted = inner.connections.admit(&stream.peer, &inner.shared.limits).expect("there is room");
 
-        let serving = serve(inner, stream, admitted);
+        let serving = serve(inner, stream, Spoken::ALL, admitted);
 
         assert!(size_of_val(&serving) <= 1152, "it takes {} bytes", size_of_val(&serving));
     }

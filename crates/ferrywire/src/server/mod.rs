@@ -35,27 +35,39 @@ mod per_core;
 mod router;
 mod seats;
 mod spawned;
+mod spoken;
 
 #[cfg(not(feature = "http"))]
 use absent as http;
 use connections::Connections;
+use spoken::Spoken;
 
 pub(crate) use bell::{Bell, Order};
 pub(crate) use connection::Shared;
 pub(crate) use drive::serve;
 pub(crate) use router::Router;
+pub use spoken::Speaks;
 
 /// A server: services, and the places where it listens for their callers.
 ///
 /// Every connection is told apart by its first bytes: the native protocol, Go's `net/rpc`, gomorpc, WgRPC and GeeRPC, JSON-RPC, an
-/// HTTP `CONNECT` that opens a connection of Go's or of the GeeRPC family's, or plain HTTP.
+/// HTTP `CONNECT` that opens a connection of Go's or of the GeeRPC family's, or plain HTTP. A place may be told to answer
+/// only some of them, by [`Builder::speaks`] and [`Builder::listen_with`].
 /// Each runs as one task on the runtime that calls [`run`](Self::run), or stays on one of the threads of
 /// [`serve_per_core`](Self::serve_per_core).
 #[must_use = "a server serves while `run` is awaited"]
 pub struct Server {
     inner: Arc<Inner>,
-    listeners: Vec<Box<dyn Listen>>,
+    doors: Vec<Door>,
     addresses: Vec<Address>,
+    /// What is spoken over streams that come through no door.
+    spoken: Spoken,
+}
+
+/// A place where the server listens, and what is spoken there.
+struct Door {
+    listener: Box<dyn Listen>,
+    spoken: Spoken,
 }
 
 pub(crate) struct Inner {
@@ -70,7 +82,9 @@ pub(crate) struct Inner {
 #[must_use]
 pub struct Builder {
     services: Vec<(Option<String>, Arc<dyn Service>)>,
-    addresses: Vec<Result<Address>>,
+    /// With what is spoken there, if that was said.
+    addresses: Vec<(Result<Address>, Option<Result<Spoken>>)>,
+    speaks: Option<Result<Spoken>>,
     limits: Limits,
     checksum: bool,
     compression: Option<Compression>,
@@ -114,11 +128,11 @@ impl Server {
     /// Dropping the future stops the server at once: listeners and connections are closed, running calls
     /// are dropped.
     pub async fn run(self) -> Result<()> {
-        let Self { inner, listeners, .. } = self;
+        let Self { inner, doors, .. } = self;
         let stop = StopOnDrop(&inner);
         let mut accepting = JoinSet::new();
-        for listener in listeners {
-            accepting.spawn(accept::accept(inner.clone(), listener));
+        for door in doors {
+            accepting.spawn(accept::accept(inner.clone(), door));
         }
         inner.shutdown.cancelled().await;
         accepting.shutdown().await;
@@ -160,11 +174,11 @@ impl Server {
     ///
     /// Dropping the future closes the stream and drops its calls.
     pub fn serve(&self, stream: Stream) -> impl Future<Output = ()> + Send + 'static + use<> {
-        let inner = self.inner.clone();
+        let (inner, spoken) = (self.inner.clone(), self.spoken);
         async move {
             match inner.connections.admit(&stream.peer, &inner.shared.limits) {
                 Ok(admitted) => {
-                    let served = std::pin::pin!(accept::serve(inner.clone(), stream, admitted));
+                    let served = std::pin::pin!(accept::serve(inner.clone(), stream, spoken, admitted));
                     let drained = std::pin::pin!(inner.stop_after_drain());
                     futures_util::future::select(served, drained).await;
                 }
@@ -193,11 +207,11 @@ impl Drop for StopOnDrop<'_> {
 
 impl Inner {
     /// Starts serving a stream, if there is room for it.
-    fn admit(self: Arc<Self>, stream: Stream) {
+    fn admit(self: Arc<Self>, stream: Stream, spoken: Spoken) {
         match self.connections.admit(&stream.peer, &self.shared.limits) {
             Ok(admitted) => {
                 let tasks = self.tasks.clone();
-                tasks.spawn(accept::serve(self, stream, admitted));
+                tasks.spawn(accept::serve(self, stream, spoken, admitted));
             }
             Err(limit) => self.refuse(&stream, limit),
         }
@@ -247,7 +261,41 @@ impl Builder {
     ///
     /// An `http://` address listens as `tcp://` does, and opens tunnels of `net/rpc` at its path too.
     pub fn listen(mut self, address: impl IntoAddress) -> Self {
-        self.addresses.push(address.into_address());
+        self.addresses.push((address.into_address(), None));
+        self
+    }
+
+    /// Adds a place to listen at, as [`listen`](Self::listen) does, that answers these protocols and no other, whatever
+    /// [`speaks`](Self::speaks) says of other places:
+    ///
+    /// ```no_run
+    /// # async fn example(builder: ferrywire::server::Builder) -> ferrywire::Result<()> {
+    /// use ferrywire::server::Speaks;
+    ///
+    /// let server = builder
+    ///     .speaks([Speaks::Native])
+    ///     .listen_with("tcp://127.0.0.1:8080", [Speaks::Http])
+    ///     .bind("tcp://0.0.0.0:4000")
+    ///     .await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn listen_with(
+        mut self,
+        address: impl IntoAddress,
+        protocols: impl IntoIterator<Item = Speaks>,
+    ) -> Self {
+        self.addresses.push((address.into_address(), Some(Spoken::only(protocols))));
+        self
+    }
+
+    /// Answers these protocols and no other, at every place that was not given to [`listen_with`](Self::listen_with)
+    /// and on every stream given to [`Server::serve`]; all of them unless asked for.
+    ///
+    /// What is spoken is found out as ever. Whoever speaks another protocol is a stranger, whose connection is closed
+    /// with a line in the log; a `CONNECT` to one is answered as if nothing were there, by 404.
+    pub fn speaks(mut self, protocols: impl IntoIterator<Item = Speaks>) -> Self {
+        self.speaks = Some(Spoken::only(protocols));
         self
     }
 
@@ -318,11 +366,15 @@ impl Builder {
     /// # Errors
     ///
     /// - [`Code::AlreadyExists`] if two services have one name.
-    /// - [`Code::InvalidArgument`] if an address is none.
+    /// - [`Code::InvalidArgument`] if an address is none, or a place speaks nothing.
     /// - [`Code::Unavailable`] if a place cannot be listened at.
     pub async fn bind(mut self, address: impl IntoAddress) -> Result<Server> {
-        self.addresses.insert(0, address.into_address());
-        let addresses = std::mem::take(&mut self.addresses).into_iter().collect::<Result<Vec<_>>>()?;
+        self.addresses.insert(0, (address.into_address(), None));
+        let (mut addresses, mut own) = (Vec::new(), Vec::new());
+        for (address, spoken) in std::mem::take(&mut self.addresses) {
+            addresses.push(address?);
+            own.push(spoken.transpose()?);
+        }
         let memory = self.memory.clone();
         let tunnels = addresses.iter().filter_map(|address| address.tunnel());
         let tunnels = tunnels.filter(|path| !path.is_empty()).map(str::to_owned).collect();
@@ -332,10 +384,10 @@ impl Builder {
             }
         }
         let mut server = self.make(tunnels)?;
-        for address in &addresses {
+        for (address, own) in addresses.iter().zip(own) {
             let listener = transport::listen(address, memory.as_ref()).await?;
             server.addresses.push(listener.address());
-            server.listeners.push(listener);
+            server.doors.push(Door { listener, spoken: own.unwrap_or(server.spoken) });
         }
         Ok(server)
     }
@@ -345,7 +397,7 @@ impl Builder {
     /// # Errors
     ///
     /// - [`Code::AlreadyExists`] if two services have one name.
-    /// - [`Code::InvalidArgument`] if places to listen at were given.
+    /// - [`Code::InvalidArgument`] if places to listen at were given, or nothing is spoken.
     pub fn build(self) -> Result<Server> {
         if !self.addresses.is_empty() {
             let text = "`build` listens nowhere: make the server with `bind` to listen";
@@ -358,6 +410,7 @@ impl Builder {
         if let Some(compression) = self.compression {
             compression.check()?;
         }
+        let spoken = self.speaks.transpose()?.unwrap_or(Spoken::ALL);
         let mut router = Router::default();
         for (name, service) in self.services {
             router.register(name, service)?;
@@ -377,7 +430,7 @@ impl Builder {
             tasks: TaskTracker::new(),
             shutdown: CancellationToken::new(),
         };
-        Ok(Server { inner: Arc::new(inner), listeners: Vec::new(), addresses: Vec::new() })
+        Ok(Server { inner: Arc::new(inner), doors: Vec::new(), addresses: Vec::new(), spoken })
     }
 }
 

@@ -18,7 +18,8 @@ use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::accept::{self, Patience};
-use super::{Inner, Server, StopOnDrop};
+use super::spoken::Spoken;
+use super::{Door, Inner, Server, StopOnDrop};
 use crate::error::{Code, Error, Result};
 use crate::transport::{Listen, Made, Stream};
 
@@ -65,16 +66,16 @@ impl Server {
     ///
     /// As [`run`](Self::run): dropping the future ends the threads.
     pub async fn serve_on_threads(self, threads: usize) -> Result<()> {
-        let Self { inner, listeners, .. } = self;
+        let Self { inner, doors, .. } = self;
         let stop = StopOnDrop(&inner);
         let mut crew = Crew::start(&inner, threads.max(1))?;
         let mut accepting = JoinSet::new();
-        for listener in listeners {
+        for Door { listener, spoken } in doors {
             match listener.split(crew.len()) {
-                Ok(parts) => crew.hand_out(parts).await,
+                Ok(parts) => crew.hand_out(parts, spoken).await,
                 Err(listener) => {
                     let threads = crew.threads.iter().map(|thread| thread.work.clone()).collect();
-                    accepting.spawn(deal(listener, threads));
+                    accepting.spawn(deal(Door { listener, spoken }, threads));
                 }
             }
         }
@@ -96,8 +97,8 @@ impl Server {
 
 /// What a thread is given to do.
 enum Work {
-    Listen(Made<Box<dyn Listen>>),
-    Serve(Made<Stream>),
+    Listen(Made<Box<dyn Listen>>, Spoken),
+    Serve(Made<Stream>, Spoken),
 }
 
 /// The threads of a server.
@@ -154,10 +155,10 @@ impl Crew {
         self.threads.len()
     }
 
-    async fn hand_out(&self, parts: Vec<Made<Box<dyn Listen>>>) {
+    async fn hand_out(&self, parts: Vec<Made<Box<dyn Listen>>>, spoken: Spoken) {
         for (thread, part) in self.threads.iter().zip(parts) {
             // A thread that is gone has said why.
-            let _ = thread.work.send(Work::Listen(part)).await;
+            let _ = thread.work.send(Work::Listen(part, spoken)).await;
         }
     }
 
@@ -215,14 +216,14 @@ async fn serve(inner: Arc<Inner>, mut works: mpsc::Receiver<Work>, end: Cancella
                     resume_unwind(panic);
                 }
             }
-            Turn::Work(Work::Listen(make)) => {
+            Turn::Work(Work::Listen(make, spoken)) => {
                 let listener = make().map_err(|cause| {
                     Error::new(Code::Unavailable, format!("a thread cannot listen: {cause}")).caused_by(cause)
                 })?;
-                accepting.spawn(accept::accept(inner.clone(), listener));
+                accepting.spawn(accept::accept(inner.clone(), Door { listener, spoken }));
             }
-            Turn::Work(Work::Serve(make)) => match make() {
-                Ok(stream) => inner.clone().admit(stream),
+            Turn::Work(Work::Serve(make, spoken)) => match make() {
+                Ok(stream) => inner.clone().admit(stream, spoken),
                 Err(cause) => tracing::debug!(%cause, "lost before it was served"),
             },
         }
@@ -241,7 +242,8 @@ enum Turn {
 }
 
 /// Accepts streams and deals them out to the threads in turn, until the server shuts down.
-async fn deal(mut listener: Box<dyn Listen>, threads: Vec<mpsc::Sender<Work>>) {
+async fn deal(door: Door, threads: Vec<mpsc::Sender<Work>>) {
+    let Door { mut listener, spoken } = door;
     let mut patience = Patience::default();
     for first in threads.iter().cycle() {
         let made = loop {
@@ -256,7 +258,7 @@ async fn deal(mut listener: Box<dyn Listen>, threads: Vec<mpsc::Sender<Work>>) {
         };
         patience.reset();
         // Until it is taken off there, which takes a moment unless a method holds up the thread.
-        let _ = first.send(Work::Serve(made)).await;
+        let _ = first.send(Work::Serve(made, spoken)).await;
     }
 }
 
@@ -284,7 +286,7 @@ mod tests {
 
     async fn outcome_with(listener: Broken) -> Error {
         let mut server = Server::builder().build().expect("a server without services can be made");
-        server.listeners.push(Box::new(listener));
+        server.doors.push(Door { listener: Box::new(listener), spoken: Spoken::ALL });
         server.serve_on_threads(2).await.expect_err("a thread has ended early")
     }
 
