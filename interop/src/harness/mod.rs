@@ -3,6 +3,7 @@
 //! A missing or failing Go is a failed test, never a skipped one. Whatever was started is killed when its
 //! handle is dropped.
 
+mod browser;
 mod go;
 mod nonces;
 mod ours;
@@ -13,6 +14,7 @@ mod transport;
 
 use std::path::PathBuf;
 
+pub use browser::{Browser, Site, until_quiet};
 pub use go::{Go, GoServer};
 pub use nonces::nonces;
 pub use ours::Ours;
