@@ -22,11 +22,11 @@ pub(crate) trait MyService {
     /// The error with the code of this number, and with a text.
     async fn fail(&self, code: Protobuf<u32>) -> Result<Protobuf<String>>;
 
-    /// Takes what no message is.
-    async fn take_number(&self, number: i64) -> Protobuf<String>;
+    /// Takes what has no message.
+    async fn take_number(&self, number: u128) -> Protobuf<String>;
 
-    /// Gives what no message is.
-    async fn give_number(&self, text: Protobuf<String>) -> i64;
+    /// Gives what has no message.
+    async fn give_number(&self, text: Protobuf<String>) -> u128;
 
     /// The message that these bytes are.
     async fn carry(&self, message: &[u8]) -> serde_bytes::ByteBuf;
@@ -49,12 +49,12 @@ impl MyService for Bench {
         Err(Error::new(Code::from_number(code.0 as u16).unwrap(), "a text"))
     }
 
-    async fn take_number(&self, number: i64) -> Protobuf<String> {
+    async fn take_number(&self, number: u128) -> Protobuf<String> {
         Protobuf(number.to_string())
     }
 
-    async fn give_number(&self, text: Protobuf<String>) -> i64 {
-        text.0.len() as i64
+    async fn give_number(&self, text: Protobuf<String>) -> u128 {
+        text.0.len() as u128
     }
 
     async fn carry(&self, message: &[u8]) -> serde_bytes::ByteBuf {

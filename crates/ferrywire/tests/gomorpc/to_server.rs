@@ -164,7 +164,7 @@ async fn what_is_not_there_costs_nothing_but_its_own_call() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_no_message_is_said_by_a_number() {
+async fn what_has_no_message_is_said_by_a_number() {
     let rig = rig().await;
     let mut client = greeted(&rig).await;
 
