@@ -4,8 +4,8 @@
 use ferrywire::body::{Body, Written};
 use ferrywire::codec::{Format, Shape};
 use ferrywire::message::{Asked, Missing, Read, Said};
+use ferrywire::protocol::Recognition;
 use ferrywire::protocol::gomorpc::{Echo, Replies, ReplyWriter, Requests, recognises};
-use ferrywire::protocol::netrpc::Recognition;
 use ferrywire::protocol::{ReadReplies, ReadRequests, Terms, WriteReplies};
 use ferrywire::{Code, Error, Limits};
 

@@ -5,9 +5,10 @@
 
 use ferrywire::body::Body;
 use ferrywire::message::{Asked, Read, Said};
+use ferrywire::protocol::Recognition;
 #[cfg(feature = "json")]
 use ferrywire::protocol::jsonrpc;
-use ferrywire::protocol::netrpc::{self, Recognition, Replies, Requests};
+use ferrywire::protocol::netrpc::{self, Replies, Requests};
 use ferrywire::protocol::opening::{Opening, opening};
 use ferrywire::protocol::tunnel::{self, Paths, Wanted};
 use ferrywire::protocol::{NetRpc, Protocol, ReadReplies, ReadRequests, Terms};
@@ -229,24 +230,29 @@ pub fn recognise(bytes: &[u8]) {
     let json = jsonrpc::recognises;
     #[cfg(not(feature = "json"))]
     let json = |_: &[u8]| Recognition::No;
-    let (mut http, mut gob, mut known) = (None, Recognition::Undecided, None::<Recognition>);
+    let (mut http, mut gob) = (Recognition::Undecided, Recognition::Undecided);
+    let mut known = None::<Recognition>;
     for len in 0..=bytes.len().min(64) {
         let prefix = &bytes[..len];
         let (http_now, gob_now) = (tunnel::recognises(prefix), netrpc::recognises(prefix));
-        assert!(http.is_none() || http == http_now, "HTTP is known by {len} bytes, and then not");
+        assert!(
+            http == Recognition::Undecided || http == http_now,
+            "HTTP is known by {len} bytes, and then not"
+        );
         assert!(gob == Recognition::Undecided || gob == gob_now, "gob is known by {len} bytes, and then not");
-        assert!(http_now != Some(true) || gob_now == Recognition::No, "HTTP may be gob");
+        assert!(http_now != Recognition::Yes || gob_now == Recognition::No, "HTTP may be gob");
         let json_now = json(prefix);
         assert!(known.is_none_or(|known| known == json_now), "JSON is known by {len} bytes, and then not");
         if json_now == Recognition::Yes {
-            assert!(http_now == Some(false) && gob_now == Recognition::No, "JSON may be something else");
+            let is_else = [http_now, gob_now] != [Recognition::No; 2];
+            assert!(!is_else, "JSON may be something else");
         }
         assert!(len < 2 || json_now != Recognition::Undecided, "2 bytes do not tell JSON");
         known = Some(json_now).filter(|verdict| *verdict != Recognition::Undecided);
         (http, gob) = (http_now, gob_now);
     }
     one_row_decides(bytes);
-    assert!(bytes.len() < 16 || (http.is_some() && gob != Recognition::Undecided), "16 bytes do not tell");
+    assert!(bytes.len() < 16 || ![http, gob].contains(&Recognition::Undecided), "16 bytes do not tell");
 }
 
 /// The table of all says one thing, and goes on saying it.

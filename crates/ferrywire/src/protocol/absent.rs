@@ -1,6 +1,7 @@
 //! What stands in for a protocol that this program was built without: nothing is recognised as it.
 
-use super::netrpc::{NetRpc, Recognition};
+use super::netrpc::NetRpc;
+use super::recognition::Recognition;
 
 /// Never begun.
 pub(crate) type Served = NetRpc;

@@ -20,6 +20,7 @@ use crate::message::{Asked, Head, Missing, Plain, PlainAnswer, Read, Said};
 #[cfg(not(feature = "json"))]
 pub(crate) mod absent;
 pub mod browser;
+mod go_words;
 pub mod gomorpc;
 #[cfg(feature = "http")]
 pub mod http;
@@ -29,6 +30,7 @@ pub mod native;
 pub mod netrpc;
 pub mod opening;
 mod pairs;
+mod recognition;
 pub mod tunnel;
 pub mod wgrpc;
 
@@ -42,6 +44,7 @@ pub use http::{Http, Post};
 pub use jsonrpc::{JsonRpc, JsonRpc1};
 pub use native::Native;
 pub use netrpc::NetRpc;
+pub use recognition::Recognition;
 pub use wgrpc::{GeeRpc, WgRpc};
 
 /// A way of putting calls on a stream of bytes.

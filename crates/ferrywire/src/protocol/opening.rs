@@ -2,7 +2,7 @@
 //!
 //! Its rows are asked in their order, and the first that does not say no decides: a stream is one thing or nothing.
 
-use super::netrpc::Recognition;
+use super::recognition::Recognition;
 use super::{gomorpc, jsonrpc, native, netrpc, tunnel, wgrpc};
 use crate::limits::Limits;
 
@@ -30,14 +30,9 @@ pub enum Opening {
 
 /// What a stream speaks that begins with `bytes`. Once it is decided, no further byte changes it.
 pub fn opening(bytes: &[u8], limits: &Limits) -> Opening {
-    let known = |verdict: Option<bool>| match verdict {
-        Some(true) => Recognition::Yes,
-        Some(false) => Recognition::No,
-        None => Recognition::Undecided,
-    };
     let rows = [
-        (known(native::recognises(bytes)), Opening::Native),
-        (known(tunnel::recognises(bytes)), Opening::Http),
+        (native::recognises(bytes), Opening::Native),
+        (tunnel::recognises(bytes), Opening::Http),
         (netrpc::recognises(bytes), Opening::NetRpc),
         // An Option with a number that is nobody else's, and just so written.
         (gomorpc::recognises(bytes), Opening::GomoRpc),
@@ -176,8 +171,8 @@ mod tests {
             let may_be_option = wgrpc::recognises(&bytes, 4096) != Recognition::No
                 || gomorpc::recognises(&bytes) != Recognition::No;
             let rows = [
-                native::recognises(&bytes) != Some(false),
-                tunnel::recognises(&bytes) != Some(false),
+                native::recognises(&bytes) != Recognition::No,
+                tunnel::recognises(&bytes) != Recognition::No,
                 netrpc::recognises(&bytes) != Recognition::No,
                 may_be_json || may_be_option,
             ];

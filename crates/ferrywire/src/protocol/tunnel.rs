@@ -4,6 +4,7 @@
 //! reads the stream next.
 
 use super::browser::{self, Allowed};
+use super::recognition::Recognition;
 use crate::error::{Code, Error, Result};
 use crate::limits::Limits;
 
@@ -108,9 +109,7 @@ const TOO_LARGE: &str = "431 Request Header Fields Too Large";
 const HTTP2: &[u8] = b"PRI * HTTP/2";
 
 /// Whether `bytes` begin like an HTTP request, whatever its method.
-///
-/// `None` while too few have come.
-pub fn recognises(bytes: &[u8]) -> Option<bool> {
+pub fn recognises(bytes: &[u8]) -> Recognition {
     const METHODS: [&[u8]; 10] = [
         b"CONNECT ",
         b"GET ",
@@ -125,9 +124,12 @@ pub fn recognises(bytes: &[u8]) -> Option<bool> {
     ];
     let begins = |method: &[u8]| bytes.iter().zip(method).all(|(a, b)| a == b);
     if METHODS.iter().any(|method| bytes.starts_with(method)) {
-        return Some(true);
+        return Recognition::Yes;
     }
-    if METHODS.iter().any(|method| bytes.len() < method.len() && begins(method)) { None } else { Some(false) }
+    match METHODS.iter().any(|method| bytes.len() < method.len() && begins(method)) {
+        true => Recognition::Undecided,
+        false => Recognition::No,
+    }
 }
 
 /// Whether what [`recognises`] has recognised is for this room alone: a tunnel, or the beginning of HTTP/2, which nobody

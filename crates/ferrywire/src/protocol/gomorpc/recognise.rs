@@ -1,6 +1,6 @@
 //! What a client says first, once and never answered: whom it takes the server for.
 
-use crate::protocol::netrpc::Recognition;
+use crate::protocol::recognition::Recognition;
 
 /// The first bytes of a client: as long as this, whatever the digit.
 pub(super) const GREETING: &[u8; 34] = b"{\"MagicNumber\":21913,\"CodeType\":0}";

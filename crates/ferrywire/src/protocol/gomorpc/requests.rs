@@ -10,7 +10,7 @@ use crate::body::{Body, Written};
 use crate::codec::Format;
 use crate::error::{Code, Error, Result};
 use crate::message::{Ask, Asked, Head, Read, Wanted, split_method};
-use crate::protocol::netrpc::Recognition;
+use crate::protocol::recognition::Recognition;
 use crate::protocol::{ReadRequests, Terms, WriteRequests};
 
 // ---- reading ----

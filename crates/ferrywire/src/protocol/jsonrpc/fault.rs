@@ -13,7 +13,7 @@ use serde::de::IgnoredAny;
 use super::scan::{Key, Scanner};
 use super::text;
 use crate::error::{Code, Error};
-use crate::protocol::netrpc::words;
+use crate::protocol::go_words;
 
 /// The number of a JSON-RPC 2.0 error.
 ///
@@ -128,7 +128,7 @@ pub(super) fn read(value: &[u8]) -> Error {
     if let Some(content) = text::content(value) {
         let text = text::unescaped(content);
         let error = Error::from_bytes(Code::Unknown, &text).remote();
-        return match words::missing_in(&text) {
+        return match go_words::missing_in(&text) {
             Some(method) => error.about_missing(method),
             None => error,
         };

@@ -1,7 +1,7 @@
 //! Whether a stream's first bytes can be the beginning of JSON messages.
 
 use super::scan::is_space;
-use crate::protocol::netrpc::Recognition;
+use crate::protocol::recognition::Recognition;
 
 /// Whether `bytes` can begin a stream of JSON messages, each an object or a list.
 ///

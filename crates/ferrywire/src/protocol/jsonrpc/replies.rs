@@ -10,7 +10,7 @@ use crate::codec::{Form, Format};
 use crate::error::{Code, Error, Result};
 use crate::limits::Limits;
 use crate::message::{Answered, Missing, Read, Said};
-use crate::protocol::netrpc::words;
+use crate::protocol::go_words;
 use crate::protocol::{ReadReplies, Terms, Unsent, WriteReplies};
 
 /// Reads replies. What a server asks or tells its client is passed over.
@@ -163,7 +163,7 @@ impl WriteReplies for ReplyWriter {
 
     fn refuse_missing(&mut self, out: &mut Vec<u8>, tag: &Tag, method: &[u8], missing: Missing) {
         let error = match tag.version {
-            Version::One => Error::from_bytes(Code::Unimplemented, &words::of_missing(missing, method)),
+            Version::One => Error::from_bytes(Code::Unimplemented, &go_words::of_missing(missing, method)),
             Version::Two => missing.error(method),
         };
         self.refuse(out, tag, method, &error);

@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{CANCEL, REQUEST, RESPONSE, words};
+use super::{CANCEL, REQUEST, RESPONSE};
 use crate::body::Written;
 use crate::codec::{Format, Shape};
 use crate::error::{Code, Error, Result};
 use crate::message::{Answered, Ask, Asked, Head, Missing, Read, Said, Wanted};
+use crate::protocol::go_words;
 use crate::protocol::pairs::{Header, PairWriter, Pairs};
 use crate::protocol::{ReadReplies, ReadRequests, Terms, WriteReplies, WriteRequests};
 
@@ -111,7 +112,7 @@ impl ReadReplies for Replies {
 /// What a server's error text says. Go's own words for a method that is not there, this method's name
 /// included, tell that nothing has run; other names are those of calls that the method itself made.
 fn remote_error(method: &[u8], text: &[u8]) -> Error {
-    if words::missing_in(text) == Some(method) {
+    if go_words::missing_in(text) == Some(method) {
         return Error::from_bytes(Code::Unimplemented, text).remote().not_executed();
     }
     Error::from_bytes(Code::Unknown, text).remote()
@@ -152,7 +153,7 @@ impl WriteReplies for ReplyWriter {
     }
 
     fn refuse_missing(&mut self, out: &mut Vec<u8>, tag: &u64, method: &[u8], missing: Missing) {
-        let text = words::of_missing(missing, method);
+        let text = go_words::of_missing(missing, method);
         self.refuse(out, tag, method, &Error::from_bytes(Code::Unimplemented, &text));
     }
 

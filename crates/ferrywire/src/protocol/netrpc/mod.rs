@@ -10,10 +10,9 @@ use super::tunnel::Tunnel;
 mod frame;
 pub mod page;
 mod recognise;
-pub(super) mod words;
 
 pub use frame::{Replies, ReplyWriter, RequestWriter, Requests};
-pub use recognise::{Recognition, recognises};
+pub use recognise::recognises;
 
 /// Go's `net/rpc` with its default codec, gob.
 #[derive(Clone, Copy, Debug, Default)]

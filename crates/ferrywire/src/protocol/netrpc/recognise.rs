@@ -1,15 +1,6 @@
 //! Whether a stream's first bytes can be the beginning of a gob stream.
 
-/// What the first bytes of a stream say.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Recognition {
-    /// It is this.
-    Yes,
-    /// It cannot be this, whatever follows.
-    No,
-    /// So far it can be; more bytes will tell.
-    Undecided,
-}
+use crate::protocol::recognition::Recognition;
 
 /// Whether `bytes` can begin a `net/rpc` stream: a message that defines a type.
 ///

@@ -1,7 +1,7 @@
 //! Whether a stream's first bytes can be the beginning of an Option.
 
 use super::members::behind_space;
-use crate::protocol::netrpc::Recognition;
+use crate::protocol::recognition::Recognition;
 
 /// The keys that an Option may begin with, in lower case, those of other programs of the family included. No message
 /// of JSON-RPC has a member of such a name.

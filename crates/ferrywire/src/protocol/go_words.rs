@@ -7,7 +7,7 @@ const METHOD_MISSING: &str = "rpc: can't find method ";
 const ILL_FORMED: &str = "rpc: service/method request ill-formed: ";
 
 /// The text of an error reply to a call of `method`.
-pub(in crate::protocol) fn of_missing(missing: Missing, method: &[u8]) -> Vec<u8> {
+pub(super) fn of_missing(missing: Missing, method: &[u8]) -> Vec<u8> {
     let start = match missing {
         Missing::Dot => ILL_FORMED,
         Missing::Service => SERVICE_MISSING,
@@ -17,7 +17,7 @@ pub(in crate::protocol) fn of_missing(missing: Missing, method: &[u8]) -> Vec<u8
 }
 
 /// The method that is not there, if that is what an error's text says.
-pub(in crate::protocol) fn missing_in(text: &[u8]) -> Option<&[u8]> {
+pub(super) fn missing_in(text: &[u8]) -> Option<&[u8]> {
     let begun = [SERVICE_MISSING, METHOD_MISSING, ILL_FORMED];
     begun.into_iter().find_map(|start| text.strip_prefix(start.as_bytes()))
 }
