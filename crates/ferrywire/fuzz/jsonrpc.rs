@@ -4,8 +4,8 @@
 use ferrywire::body::{Body, Written};
 use ferrywire::codec::Format;
 use ferrywire::message::{Asked, Missing, Read, Said};
-use ferrywire::protocol::jsonrpc::{Replies, ReplyWriter, Requests, Tag, Version, Word};
-use ferrywire::protocol::{ReadReplies, ReadRequests, Terms, WriteReplies};
+use ferrywire::protocol::jsonrpc::{Replies, ReplyWriter, RequestWriter, Requests, Tag, Version, Word};
+use ferrywire::protocol::{ReadReplies, ReadRequests, Terms, WriteReplies, WriteRequests};
 use ferrywire::{Code, Error, Limits};
 use serde::de::IgnoredAny;
 
@@ -120,6 +120,7 @@ fn requests(bytes: &[u8], cuts: &[usize]) -> (Vec<String>, Verdict) {
 
 fn replies(bytes: &[u8], cuts: &[usize]) -> (Vec<String>, Verdict) {
     let (mut reader, mut said) = (Replies::new(&Terms::new(&limits())), Vec::new());
+    let mut writer = RequestWriter::new(&Terms::new(&limits()));
     let verdict = in_parts(bytes, cuts, |bytes| match reader.read(bytes) {
         Ok(Read::Message { message: Said::Answer(message), used }) => {
             assert!(used > 0, "a message of no bytes");
@@ -128,6 +129,21 @@ fn replies(bytes: &[u8], cuts: &[usize]) -> (Vec<String>, Verdict) {
                 (words(error.clone()), error.may_have_run(), error.details().map(<[u8]>::to_vec))
             });
             said.push(format!("{} {outcome:?}", message.id));
+            Ok(used)
+        }
+        Ok(Read::Message { message: Said::Word(word), used }) => {
+            // The server has asked something, and is answered in a line.
+            let mut answer = Vec::new();
+            assert!(
+                writer.hear(&mut answer, word).unwrap()
+                    && answer.iter().filter(|b| **b == b'\n').count() == 1
+            );
+            assert!(
+                serde_json::from_slice::<IgnoredAny>(&answer).is_ok(),
+                "{}",
+                String::from_utf8_lossy(&answer)
+            );
+            said.push(format!("asked {answer:?}"));
             Ok(used)
         }
         Ok(Read::Message { message, .. }) => panic!("there is no word for {message:?}"),

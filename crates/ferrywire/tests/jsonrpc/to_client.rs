@@ -35,11 +35,75 @@ async fn a_reply_is_one_in_whatever_form() {
             "{\"id\":ID.0,\"result\":7}",
             "{\"id\":\"ID\",\"result\":7}",
             "[{\"id\":ID,\"result\":7}]",
-            " \r\n{\"method\":\"noted\",\"params\":[],\"id\":null}{\"id\":\"echo\",\"method\":\"echo\",\"params\":[]}{\"id\":ID,\"result\":7}",
+            " \r\n{\"method\":\"noted\",\"params\":[],\"id\":null}{\"id\":null,\"method\":\"echo\",\"params\":[]}{\"id\":ID,\"result\":7}",
             "{\"jsonrpc\":\"2.0\",\"method\":\"noted\",\"params\":{\"id\":1}}[]{}{\"id\":ID,\"result\":7}",
         ] {
             assert_eq!(answered::<i64>(client.clone(), &mut server, answer).await.unwrap(), 7, "{answer}");
         }
+    }
+}
+
+/// Some servers give up a client that does not say back what they ask it, though it has nothing to ask.
+#[tokio::test(start_paused = true)]
+async fn a_server_that_asks_for_an_echo_hears_one() {
+    for (client, mut server) in both() {
+        for (asked, heard) in [
+            (r#"{"id":"echo","method":"echo","params":[]}"#, r#"{"id":"echo","result":[],"error":null}"#),
+            (
+                r#"{"params":[1, "a b"], "method":"\u0065cho","id":[7]}"#,
+                r#"{"id":[7],"result":[1,"a b"],"error":null}"#,
+            ),
+            (r#"{"id":1,"method":"echo"}"#, r#"{"id":1,"result":[],"error":null}"#),
+            (
+                r#"{"jsonrpc":"2.0","id":2,"method":"echo","params":{"a":1}}"#,
+                r#"{"jsonrpc":"2.0","id":2,"result":{"a":1}}"#,
+            ),
+        ] {
+            server.say(asked).await;
+            assert_eq!(server.hear().await.as_deref(), Some(heard), "{asked}");
+        }
+        let answer = "{\"id\":ID,\"result\":7}";
+        assert_eq!(answered::<i64>(client, &mut server, answer).await.unwrap(), 7);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_asks_for_more_is_told_that_there_is_nothing() {
+    for (client, mut server) in both() {
+        let long = format!(r#"{{"id":3,"method":"echo","params":["{}"]}}"#, "x".repeat(4096));
+        for (asked, heard) in [
+            (
+                r#"{"id":1,"method":"update","params":[1]}"#,
+                r#"{"id":1,"result":null,"error":"rpc: can't find method update"}"#,
+            ),
+            (
+                r#"{"jsonrpc":"2.0","id":2,"method":"update"}"#,
+                r#"{"jsonrpc":"2.0","id":2,"error":{"code":-32601,"message":"the service has no method update""#,
+            ),
+            (&long, r#"{"id":3,"result":null,"error":"rpc: can't find method echo"}"#),
+        ] {
+            server.say(asked).await;
+            let said = server.hear().await.unwrap();
+            assert!(said.starts_with(heard), "{said}");
+        }
+        let answer = "{\"id\":ID,\"result\":7}";
+        assert_eq!(answered::<i64>(client, &mut server, answer).await.unwrap(), 7);
+    }
+}
+
+/// It would keep its client busy for ever.
+#[tokio::test(start_paused = true)]
+async fn a_server_that_does_nothing_but_ask_is_left() {
+    for (client, mut server) in both() {
+        let call = client.start::<_, i64>("a.b", &1);
+        server.hear().await.unwrap();
+
+        for _ in 0..1000 {
+            server.try_say(r#"{"id":1,"method":"echo","params":[]}"#).await;
+        }
+
+        let error = in_time("the call ends", call).await.unwrap_err();
+        assert!(error.message().contains("asks too often"), "{error}");
     }
 }
 

@@ -19,6 +19,12 @@
 //! `user_name`. A Go program that is to read a field whose name is of several words needs `#[serde(rename)]`
 //! there.
 //!
+//! # Servers that ask
+//!
+//! Some servers of 1.0 ask their client `echo` after a silence, and give up one that does not say the parameters back
+//! ([RFC 7047](https://www.rfc-editor.org/rfc/rfc7047#section-4.1.11)). A client here does, up to 4 KiB of them, and has no other method:
+//! whatever else it is asked it answers so. What it is told is passed over.
+//!
 //! # What the wires cannot say
 //!
 //! - That a caller has given up, or when it will: a dropped call runs on to its end or to the server's
@@ -162,6 +168,15 @@ pub enum Word {
     ListEnd {
         /// Its number on the connection.
         number: u32,
+    },
+    /// A server asks its client, and waits for an answer.
+    Asked {
+        /// What the answer repeats.
+        tag: Tag,
+        /// What is asked.
+        method: Vec<u8>,
+        /// What is to be said back, if that is all that is asked.
+        echo: Option<Vec<u8>>,
     },
     /// What came cannot be run, whatever method it is for.
     Refused {

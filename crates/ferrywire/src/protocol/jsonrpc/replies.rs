@@ -1,10 +1,11 @@
 //! Replies: how a client reads them, in either version and from servers of every kind, and how a server writes them.
 
 use super::fault;
-use super::frame::{Frame, Frames};
+use super::frame::{Frame, Frames, Object};
 use super::gathering::Gathering;
+use super::requests::says_two;
 use super::scan::Key;
-use super::{Tag, Version, Word, text};
+use super::{Id, Tag, Version, Word, text};
 use crate::body::{Body, Written};
 use crate::codec::{Form, Format};
 use crate::error::{Code, Error, Result};
@@ -13,7 +14,7 @@ use crate::message::{Answered, Missing, Read, Said};
 use crate::protocol::go_words;
 use crate::protocol::{ReadReplies, Terms, Unsent, WriteReplies};
 
-/// Reads replies. What a server asks or tells its client is passed over.
+/// Reads replies, and what a server asks of its client. What it tells is passed over.
 #[derive(Debug)]
 pub struct Replies {
     frames: Frames,
@@ -43,8 +44,10 @@ impl ReadReplies for Replies {
             };
             let (result, error) = (object.get(Key::Result), object.given(Key::Error));
             if object.get(Key::Method).is_some() && result.is_none() && error.is_none() {
-                // A request or a notification from the server.
-                continue;
+                match object.given(Key::Id) {
+                    Some(id) => return Ok(Read::Message { message: Said::Word(asked(&object, id)), used }),
+                    None => continue,
+                }
             }
             let id = match (object.given(Key::Id), error) {
                 (Some(id), _) => id_of(id),
@@ -56,6 +59,38 @@ impl ReadReplies for Replies {
             return Ok(Read::Message { message: Said::Answer(answered), used });
         }
     }
+}
+
+/// The longest parameters that are said back, in bytes.
+const ECHO_LEN_MAX: usize = 4 << 10;
+
+/// What a server asks, and the answer if it is that the server wants to hear itself.
+#[cold]
+fn asked(object: &Object<'_>, id: &[u8]) -> Word {
+    let method = object.get(Key::Method).and_then(text::content).unwrap_or_default();
+    let method = text::unescaped(method).into_owned();
+    let params = object.given(Key::Params).unwrap_or(b"[]");
+    let echo = (method == b"echo" && params.len() <= ECHO_LEN_MAX).then(|| text::compacted(params));
+    let version = if says_two(object) { Version::Two } else { Version::One };
+    Word::Asked { tag: Tag { id: Id::new(id), version, is_awaited: true, element: None }, method, echo }
+}
+
+/// Answers what a server asked of its client. That keeps both busy, and nothing else.
+pub(super) fn answer(out: &mut Vec<u8>, word: Word) -> bool {
+    let Word::Asked { tag, method, echo } = word else {
+        return false;
+    };
+    match echo {
+        Some(echo) => {
+            begin(out, &tag);
+            out.extend_from_slice(b",\"result\":");
+            out.extend_from_slice(&echo);
+            end_reply(out, tag.version);
+        }
+        None => put_refusal(out, &tag, &missing_error(&tag, &method, Missing::Method)),
+    }
+    out.push(b'\n');
+    true
 }
 
 fn outcome<'b>(result: Option<&'b [u8]>, error: Option<&'b [u8]>) -> Result<Body<'b>> {
@@ -140,10 +175,7 @@ impl WriteReplies for ReplyWriter {
             out.truncate(body_at);
             out.extend_from_slice(b"{}");
         }
-        out.extend_from_slice(match tag.version {
-            Version::One => b",\"error\":null}",
-            Version::Two => b"}",
-        });
+        end_reply(out, tag.version);
         self.refused = 0;
         self.end(out, at, tag);
     }
@@ -162,11 +194,7 @@ impl WriteReplies for ReplyWriter {
     }
 
     fn refuse_missing(&mut self, out: &mut Vec<u8>, tag: &Tag, method: &[u8], missing: Missing) {
-        let error = match tag.version {
-            Version::One => Error::from_bytes(Code::Unimplemented, &go_words::of_missing(missing, method)),
-            Version::Two => missing.error(method),
-        };
-        self.refuse(out, tag, method, &error);
+        self.refuse(out, tag, method, &missing_error(tag, method, missing));
     }
 
     // Nothing is ever withdrawn.
@@ -183,6 +211,8 @@ impl WriteReplies for ReplyWriter {
                 return Ok(false);
             }
             Word::Refused { tag, number, text, is_end } => (tag, number, text, is_end),
+            // Only servers ask so, and this is one.
+            Word::Asked { .. } => return Ok(false),
         };
         let at = out.len();
         begin(out, &tag);
@@ -219,6 +249,22 @@ impl ReplyWriter {
             None if tag.is_awaited => out.push(b'\n'),
             None => {}
         }
+    }
+}
+
+/// What ends a reply that has a result.
+fn end_reply(out: &mut Vec<u8>, version: Version) {
+    out.extend_from_slice(match version {
+        Version::One => b",\"error\":null}",
+        Version::Two => b"}",
+    });
+}
+
+/// The error of a method that is not there.
+fn missing_error(tag: &Tag, method: &[u8], missing: Missing) -> Error {
+    match tag.version {
+        Version::One => Error::from_bytes(Code::Unimplemented, &go_words::of_missing(missing, method)),
+        Version::Two => missing.error(method),
     }
 }
 

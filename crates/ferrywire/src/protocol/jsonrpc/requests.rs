@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::fault::ErrorCode;
 use super::frame::{Frame, Frames, Object};
+use super::replies;
 use super::scan::Key;
 use super::{Element, Id, Tag, Version, Word, text};
 use crate::body::{Body, Written};
@@ -196,7 +197,7 @@ impl Requests {
     }
 }
 
-fn says_two(object: &Object<'_>) -> bool {
+pub(super) fn says_two(object: &Object<'_>) -> bool {
     object.get(Key::Version) == Some(b"\"2.0\"")
 }
 
@@ -268,8 +269,8 @@ impl WriteRequests for RequestWriter {
     // The wire has no word for it: the reply will find nobody waiting.
     fn cancel(&mut self, _out: &mut Vec<u8>, _id: u64) {}
 
-    fn hear(&mut self, _out: &mut Vec<u8>, _word: Word) -> Result<bool> {
-        Ok(false)
+    fn hear(&mut self, out: &mut Vec<u8>, word: Word) -> Result<bool> {
+        Ok(replies::answer(out, word))
     }
 }
 
@@ -308,8 +309,8 @@ impl WriteRequests for RequestWriter1 {
     // The wire has no word for it: the reply will find nobody waiting.
     fn cancel(&mut self, _out: &mut Vec<u8>, _id: u64) {}
 
-    fn hear(&mut self, _out: &mut Vec<u8>, _word: Word) -> Result<bool> {
-        Ok(false)
+    fn hear(&mut self, out: &mut Vec<u8>, word: Word) -> Result<bool> {
+        Ok(replies::answer(out, word))
     }
 }
 
