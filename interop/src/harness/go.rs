@@ -9,7 +9,7 @@ use tokio::process::{Child, Command};
 
 use super::{Run, Socket, Transport, folder, program};
 
-/// One Go, with the programs of `go/` built by it.
+/// One Go, with the programs of `go/` and `go-protobuf/` built by it.
 #[derive(Debug)]
 pub struct Go {
     /// What `go version` says, such as `go1.26.8`.
@@ -17,8 +17,11 @@ pub struct Go {
     programs: PathBuf,
 }
 
-/// The folders of `go/` that are programs.
-const PROGRAMS: [&str; 6] = ["client", "page", "parent", "server", "wgrpcclient", "wgrpcserver"];
+/// Go's modules here, and the folders in them that are programs.
+const PROGRAMS: [(&str, &[&str]); 2] = [
+    ("go", &["client", "page", "parent", "server", "wgrpcclient", "wgrpcserver"]),
+    ("go-protobuf", &["gomorpcclient", "gomorpcserver"]),
+];
 
 impl Go {
     /// The oldest Go that we promise to speak with: `FERRYWIRE_GO_OLD`, else Debian's 1.19.
@@ -56,19 +59,21 @@ impl Go {
         // Built beside and moved into place: another test may be running what is there.
         let fresh = programs.join(format!("fresh-{}", std::process::id()));
         std::fs::create_dir_all(&fresh).map_err(|cause| format!("{}: {cause}", fresh.display()))?;
-        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("go");
-        for program in PROGRAMS {
-            let (made, package) = (fresh.join(program), format!("./{program}"));
-            let words = ["build".as_ref(), "-o".as_ref(), made.as_os_str(), package.as_ref()];
-            answered(toolchain, words, &source)?;
-            std::fs::rename(&made, programs.join(program))
-                .map_err(|cause| format!("{}: {cause}", made.display()))?;
+        for (module, names) in PROGRAMS {
+            let source = Path::new(env!("CARGO_MANIFEST_DIR")).join(module);
+            for program in names {
+                let (made, package) = (fresh.join(program), format!("./{program}"));
+                let words = ["build".as_ref(), "-o".as_ref(), made.as_os_str(), package.as_ref()];
+                answered(toolchain, words, &source)?;
+                std::fs::rename(&made, programs.join(program))
+                    .map_err(|cause| format!("{}: {cause}", made.display()))?;
+            }
         }
         let _ = std::fs::remove_dir(&fresh);
         Ok(Self { version: version.to_owned(), programs })
     }
 
-    /// A program of `go/`, not started. It is killed when its handle is dropped.
+    /// A program, not started. It is killed when its handle is dropped.
     pub fn program(&self, name: &str) -> Command {
         let mut command = Command::new(self.programs.join(name));
         command.kill_on_drop(true).stderr(Stdio::inherit());
