@@ -1,4 +1,7 @@
-//! Replies to lists of requests: each list is answered by one, once all of its calls have ended.
+//! Replies to lists of requests: each list is answered by one, once all of its calls have ended, in the order of the
+//! requests. No order is promised by the specification, but there are clients that go by it.
+
+use std::ops::Range;
 
 use super::Element;
 use super::fault::{self, ErrorCode};
@@ -22,8 +25,10 @@ struct List {
     ended: usize,
     /// How many of them were read, as far as is known; all, once it is known of the last.
     read: usize,
-    /// The replies, with commas between them.
+    /// The replies, as they came.
     replies: Vec<u8>,
+    /// Where each lies among them, and how many requests are in front of its own.
+    places: Vec<(usize, Range<usize>)>,
 }
 
 impl Gathering {
@@ -32,7 +37,7 @@ impl Gathering {
     }
 
     pub(super) fn begin(&mut self, number: u32, len: usize) {
-        self.lists.push(List { number, len, ended: 0, read: 0, replies: Vec::new() });
+        self.lists.push(List { number, len, ended: 0, read: 0, replies: Vec::new(), places: Vec::new() });
     }
 
     /// All requests of a list have been read.
@@ -60,10 +65,8 @@ impl Gathering {
         let before = list.replies.len();
         let reply_len = out.len() - at;
         if reply_len > 0 {
-            if before > 0 {
-                list.replies.push(b',');
-            }
-            if before + reply_len > self.len_max {
+            // With the commas between them.
+            if before + list.places.len() + reply_len > self.len_max {
                 // Its own words are short: whatever the limit is, the caller learns what became of it.
                 let text = format!("the replies of a list are over the limit of {} bytes", self.len_max);
                 out.truncate(at);
@@ -71,6 +74,7 @@ impl Gathering {
             } else {
                 list.replies.extend_from_slice(out.get(at..).unwrap_or_default());
             }
+            list.places.push((element.at, before..list.replies.len()));
         }
         out.truncate(at);
         self.held += list.replies.len() - before;
@@ -82,12 +86,15 @@ impl Gathering {
         if self.lists.get(place).is_none_or(|list| list.ended < list.len) {
             return;
         }
-        let list = self.lists.swap_remove(place);
+        let mut list = self.lists.swap_remove(place);
         self.held -= list.replies.len();
+        list.places.sort_unstable_by_key(|(at, _)| *at);
+        for (number, (_, reply)) in list.places.iter().enumerate() {
+            out.push(if number == 0 { b'[' } else { b',' });
+            out.extend_from_slice(list.replies.get(reply.clone()).unwrap_or_default());
+        }
         // A list of requests that nobody waits for is not answered.
-        if !list.replies.is_empty() {
-            out.push(b'[');
-            out.extend_from_slice(&list.replies);
+        if !list.places.is_empty() {
             out.extend_from_slice(b"]\n");
         }
     }
