@@ -5,16 +5,16 @@
 //! drops its connection, which is how it is withdrawn. There is no task: whoever waits for a call brings it forward.
 
 use std::collections::HashMap;
-use std::future::poll_fn;
+use std::future::{Future, poll_fn};
 use std::io;
 use std::pin::Pin;
 use std::sync::{Arc, PoisonError};
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 
 use bytes::Bytes;
 use futures_util::FutureExt;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::Instant;
+use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::backoff::Backoff;
 use super::connection::{METHOD_LEN_MAX, too_long};
@@ -28,7 +28,6 @@ use crate::message::{Answered, Read, Said};
 use crate::metadata::Metadata;
 use crate::protocol::{Protocol, ReadReplies, WriteRequests};
 use crate::sync::{self, Mutex, MutexGuard};
-use crate::timer::Timer;
 use crate::transport::{BoxFuture, Stream};
 
 /// The calls to one server.
@@ -134,8 +133,7 @@ impl<P: Protocol> Link for Exchanges<P> {
             is_flushed: false,
             broken: None,
             is_one_way: outgoing.head.is_one_way,
-            deadline: outgoing.until.moment(Instant::now()),
-            timer: Timer::default(),
+            deadline: Box::pin(sleep_until(outgoing.until.moment(Instant::now()))),
             shared: self.shared.clone(),
             place: Some(place),
         });
@@ -218,6 +216,9 @@ impl<P: Protocol> Shared<P> {
     fn open(self: &Arc<Self>) -> Result<Stage<P>> {
         let not_before = {
             let mut kept = self.kept();
+            // Those that have ended are not kept until there is a use for so many again.
+            let cx = &mut Context::from_waker(Waker::noop());
+            kept.idle.retain_mut(|open| !open.has_spoken(cx));
             if let Some(open) = kept.idle.pop() {
                 return Ok(Stage::Open(open));
             }
@@ -295,8 +296,8 @@ struct Exchange<P: Protocol> {
     /// Why no more can be sent. A reply may be on its way nevertheless: that the request is too long, say.
     broken: Option<io::Error>,
     is_one_way: bool,
-    deadline: Instant,
-    timer: Timer,
+    /// A timer of its own: the call may be handed from one task to another.
+    deadline: Pin<Box<Sleep>>,
     shared: Arc<Shared<P>>,
     /// Given back behind the connection, so that whoever gets it finds that one.
     place: Option<OwnedSemaphorePermit>,
@@ -315,18 +316,25 @@ const READS_MAX: usize = 16;
 impl<P: Protocol> Exchange<P> {
     /// Brings the call forward.
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Reply> {
-        let outcome = ready!(self.poll_stages(cx));
+        let outcome = ready!(self.poll_in_time(cx));
         self.stage = Stage::Done;
         self.place = None;
         Poll::Ready(outcome.unwrap_or_else(Reply::failed))
     }
 
-    fn poll_stages(&mut self, cx: &mut Context<'_>) -> Poll<Result<Reply>> {
-        self.timer.by(self.deadline);
-        // A reply that comes in the same moment is late: the server was told the same time.
-        if self.timer.poll(cx).is_ready() {
-            return Poll::Ready(Err(self.expired()));
+    fn poll_in_time(&mut self, cx: &mut Context<'_>) -> Poll<Result<Reply>> {
+        if self.deadline.as_mut().poll(cx).is_pending() {
+            return self.poll_stages(cx);
         }
+        let late = self.expired();
+        // A reply may be here that nobody has looked for in time; nothing is begun any more.
+        match if self.is_flushed { self.poll_stages(cx) } else { Poll::Pending } {
+            Poll::Ready(Ok(reply)) if !reply.is_late() => Poll::Ready(Ok(reply)),
+            _ => Poll::Ready(Err(late)),
+        }
+    }
+
+    fn poll_stages(&mut self, cx: &mut Context<'_>) -> Poll<Result<Reply>> {
         loop {
             match &mut self.stage {
                 Stage::Fresh => self.stage = self.shared.open()?,
@@ -441,8 +449,7 @@ impl<P: Protocol> Exchange<P> {
             is_flushed: true,
             broken: None,
             is_one_way: false,
-            deadline: self.deadline,
-            timer: Timer::default(),
+            deadline: Box::pin(sleep_until(self.deadline.deadline())),
             shared: self.shared.clone(),
             place: self.place.take(),
         };
@@ -511,6 +518,11 @@ struct Reply {
 impl Reply {
     fn failed(error: Error) -> Self {
         Self { outcome: Err(error), ..Self::nothing() }
+    }
+
+    /// Whether the server has ended the call because its time had passed: it was told the caller's.
+    fn is_late(&self) -> bool {
+        self.outcome.as_ref().is_err_and(|error| error.code() == Code::DeadlineExceeded)
     }
 
     fn nothing() -> Self {

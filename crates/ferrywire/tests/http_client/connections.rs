@@ -1,9 +1,10 @@
 //! The connections that calls have: how many, when again, when not again.
 
+use std::future::IntoFuture;
 use std::time::Duration;
 
 use ferrywire::protocol::{Http, JsonRpc, Post};
-use ferrywire::{Code, Phase};
+use ferrywire::{Client, Code, Phase};
 use tokio::time::Instant;
 
 use crate::canned::{Canned, ok};
@@ -162,6 +163,65 @@ async fn a_deadline_closes_the_connection_of_its_call() {
     assert_eq!((error.code(), error.phase()), (Code::DeadlineExceeded, Some(Phase::Wait)));
     assert!(error.may_have_run());
     line.is_closed().await;
+}
+
+/// A call is brought forward by whoever waits for it, and that may change.
+#[tokio::test(start_paused = true)]
+async fn a_call_that_goes_to_another_task_is_answered_there_and_ends_in_time() {
+    let mut canned = Canned::new().await;
+    let client: &'static Client = Box::leak(Box::new(canned.client(Http)));
+    let mut calls = Vec::new();
+    for number in 1..3_i64 {
+        let timeout = Duration::from_millis(100);
+        let mut call = client.call::<_, i64>("Arith.Twice", &number).timeout(timeout).into_future();
+        assert!(futures_util::poll!(&mut call).is_pending());
+        calls.push(tokio::spawn(call));
+    }
+    let (mut one, mut two) = (canned.accept().await, canned.accept().await);
+    one.answer(ok("2")).await;
+    two.request().await;
+
+    let mut ended = Vec::new();
+    for call in calls {
+        ended.push(in_time("the call ends", call).await.unwrap());
+    }
+
+    assert_eq!(*ended[0].as_ref().unwrap(), 2);
+    assert_eq!(ended[1].as_ref().unwrap_err().code(), Code::DeadlineExceeded);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reply_that_was_there_in_time_is_taken_however_late() {
+    let mut canned = Canned::new().await;
+    let client = canned.client(Http);
+    let mut call = client.call::<_, i64>("Arith.Twice", &1).timeout(Duration::from_millis(100)).into_future();
+    assert!(futures_util::poll!(&mut call).is_pending());
+    canned.accept().await.answer(ok("2")).await;
+
+    tokio::time::advance(Duration::from_millis(200)).await;
+
+    assert_eq!(call.await.unwrap(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn connections_that_have_ended_are_given_up_when_another_is_used() {
+    let mut canned = Canned::new().await;
+    let other = canned.client(Http);
+    let calls = [1, 2].map(|number| other.start::<_, i64>("Arith.Twice", &number));
+    let (mut one, mut two) = (canned.accept().await, canned.accept().await);
+    one.answer(ok("2")).await;
+    two.answer(ok("4")).await;
+    for call in calls {
+        call.await.unwrap();
+    }
+
+    // The server ends one direction of the connection that was used first, and sees the other end.
+    one.end().await;
+    let third = other.start::<_, i64>("Arith.Twice", &3);
+    two.answer(ok("6")).await;
+
+    assert_eq!(in_time("the call ends", third).await.unwrap(), 6);
+    one.is_closed().await;
 }
 
 #[tokio::test(start_paused = true)]

@@ -99,10 +99,12 @@ impl Responses {
             match &mut self.stage {
                 Stage::Over => return Ok(Read::End),
                 Stage::Head => {
+                    // That of the response before, which has been looked at.
+                    self.body = Vec::new();
                     let Some(len) = self.head_len(rest)? else {
                         return Ok(Read::More { used });
                     };
-                    (self.scanned, self.body) = (0, Vec::new());
+                    self.scanned = 0;
                     self.begin(rest.get(..len).unwrap_or_default())?;
                     used += len;
                 }
