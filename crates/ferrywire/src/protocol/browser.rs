@@ -46,6 +46,9 @@ pub const HEADERS: [&str; 3] = ["origin", "referer", "cookie"];
 /// Where a request was made, as a browser says it of every request; `none` if a person has typed the address.
 pub const SITE: &str = "sec-fetch-site";
 
+/// How a request was made, which browsers say beside [`SITE`].
+pub const MODE: &str = "sec-fetch-mode";
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -45,6 +45,40 @@ async fn what_only_browsers_send_is_refused() {
     assert!(!has_run(&rig));
 }
 
+/// What Node 20's `fetch` sends, as it came from it.
+const NODE: [&str; 4] =
+    ["accept: */*", "accept-language: *", "sec-fetch-mode: cors", "accept-encoding: gzip, deflate"];
+
+/// Row H3: browsers that know `Sec-Fetch-Mode` send `Sec-Fetch-Site` too, and `Origin` with every `POST`.
+#[tokio::test(start_paused = true)]
+async fn nodes_fetch_is_no_browser_and_no_browser_is_taken_for_it() {
+    let rig = Rig::new().await;
+    let asked = |others: &[&str]| post("/Probe.Twice", &[&NODE[..], &[JSON], others].concat(), b"21");
+
+    for others in [
+        &["Sec-Fetch-Site: cross-site"][..],
+        &["Sec-Fetch-Site: same-origin", "user-agent: node"],
+        &["Sec-Fetch-Dest: empty"],
+        &["Sec-Fetch-Mode: no-cors"],
+        &["Sec-CH-UA: \"Chromium\""],
+        &["Origin: null"],
+        &["Origin: http://evil.test", "user-agent: node"],
+        &["Referer: http://evil.test/"],
+        &["Cookie: a=b"],
+        &["User-Agent: Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36"],
+    ] {
+        assert_eq!(ask(&rig, &asked(others)).await.status, 403, "{others:?}");
+    }
+    assert!(!has_run(&rig));
+
+    assert_eq!(ask(&rig, &asked(&["user-agent: node"])).await.said(), (200, "42"));
+    assert_eq!(ask(&rig, &asked(&["user-agent: my own"])).await.said(), (200, "42"));
+    // What its text is unless it says so itself.
+    let text = ["user-agent: node", "Content-Type: text/plain;charset=UTF-8"];
+    let unsaid = post("/Probe.Twice", &[&NODE[..], &text].concat(), b"21");
+    assert_eq!(ask(&rig, &unsaid).await.status, 415);
+}
+
 /// A form of a page is sent without asking anybody; of one, browsers of all ages have said so by their name.
 #[tokio::test(start_paused = true)]
 async fn a_form_of_an_old_browser_is_refused_by_its_name() {

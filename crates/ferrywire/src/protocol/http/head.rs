@@ -137,8 +137,17 @@ fn admit(head: &Parts, paths: &Paths) -> Result<bool, Refusal> {
 }
 
 /// Whether only a browser sends such.
+///
+/// Node's `fetch` says `Sec-Fetch-Mode: cors` and nothing else of the kind. A browser that says it says `Sec-Fetch-Site` with
+/// it, and `Origin` if the page is another's; no page can leave out either.
 fn is_browsers(headers: &HeaderMap) -> bool {
-    headers.keys().any(|name| browser::HEADERS.contains(&name.as_str()) || name.as_str().starts_with("sec-"))
+    let is_nodes =
+        |name: &str| name == browser::MODE && headers.get_all(name).iter().all(|mode| mode == "cors");
+    let is_telling =
+        |name: &str| browser::HEADERS.contains(&name) || name.starts_with("sec-") && !is_nodes(name);
+    let agent = headers.get(header::USER_AGENT).map(HeaderValue::as_bytes).unwrap_or_default();
+    let is_browser_by_name = headers.contains_key(browser::MODE) && agent.starts_with(b"Mozilla/");
+    is_browser_by_name || headers.keys().any(|name| is_telling(name.as_str()))
 }
 
 /// Whether a person has typed an address at which there is something to look at. No page can make a browser say so.

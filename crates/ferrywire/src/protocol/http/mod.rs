@@ -87,7 +87,8 @@
 //!
 //! The pages of any site can make the browser that shows them ask ports of the same machine. They do not reach a method:
 //! whatever has one of the headers that only browsers send (`Origin`, `Referer`, `Cookie`, `Sec-Fetch-*`) is refused, and so
-//! is a `Host` that is a name which somebody else may own. What [`allow_origin`](crate::server::Builder::allow_origin) lets in
+//! is a `Host` that is a name which somebody else may own. Node's `fetch` sends `Sec-Fetch-Mode: cors` alone, which no browser
+//! does, and is served. What [`allow_origin`](crate::server::Builder::allow_origin) lets in
 //! has to name a codec in its `Content-Type`, so that the browser asks before it sends. A person who types the address sees
 //! what is served.
 
