@@ -19,7 +19,7 @@ pub use go::{Go, GoServer};
 pub use nonces::nonces;
 pub use ours::Ours;
 pub use peers::Peer;
-pub use program::listening;
+pub use program::{cases, listening};
 pub use tally::{Run, Tally};
 pub use transport::{Socket, Transport};
 

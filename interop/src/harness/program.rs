@@ -12,7 +12,7 @@ use tokio::process::{Child, Command};
 /// # Panics
 ///
 /// Unless every case passed; the message holds each line that is not `ok`.
-pub(super) async fn cases(mut command: Command, about: &str) -> Vec<String> {
+pub async fn cases(mut command: Command, about: &str) -> Vec<String> {
     let run = command.stdin(Stdio::null()).output();
     let output = match tokio::time::timeout(RUN_MAX, run).await {
         Ok(output) => output.unwrap_or_else(|cause| panic!("{about}: {cause}")),
