@@ -6,6 +6,9 @@
 mod connections;
 #[path = "../fuzz/gomorpc.rs"]
 mod gomorpc;
+#[cfg(feature = "http")]
+#[path = "../fuzz/http.rs"]
+mod http;
 #[cfg(feature = "json")]
 #[path = "../fuzz/jsonrpc.rs"]
 mod jsonrpc;
@@ -107,4 +110,10 @@ fn messages_behind_a_greeting_are_read_alike_and_answered_one_by_one() {
 #[test]
 fn replies_behind_their_headers_are_read_alike() {
     replay("gomorpc_replies", gomorpc::gomorpc_replies);
+}
+
+#[cfg(feature = "http")]
+#[test]
+fn responses_are_read_alike_however_they_are_cut() {
+    replay("http_replies", http::http_replies);
 }
