@@ -7,13 +7,25 @@ use super::scan::is_space;
 /// How many bytes from the front of a text are just themselves.
 #[inline]
 pub(super) fn plain_len(text: &[u8]) -> usize {
+    let (words, rest) = text.as_chunks::<8>();
+    for (at, word) in words.iter().enumerate() {
+        let special = special_of(u64::from_le_bytes(*word));
+        if special != 0 {
+            return 8 * at + special.trailing_zeros() as usize / 8;
+        }
+    }
     let is_special = |byte: u8| byte == b'"' || byte == b'\\' || byte < 0x20;
-    // Without an early end inside a chunk the compiler looks at all of it at once.
-    let (chunks, _) = text.as_chunks::<32>();
-    let plain = |chunk: &&[u8; 32]| !chunk.iter().fold(false, |found, byte| found | is_special(*byte));
-    let skipped = 32 * chunks.iter().take_while(plain).count();
-    let rest = text.get(skipped..).unwrap_or_default();
-    skipped + rest.iter().position(|byte| is_special(*byte)).unwrap_or(rest.len())
+    8 * words.len() + rest.iter().position(|byte| is_special(*byte)).unwrap_or(rest.len())
+}
+
+/// Of eight bytes at once those that are not just themselves: the lowest bit that is set is the highest of the first such.
+#[inline]
+fn special_of(word: u64) -> u64 {
+    const ONES: u64 = u64::from_le_bytes([1; 8]);
+    // A byte below `than`, which is at most 0x80, borrows from its highest bit. What is behind it may be wrong.
+    let below = |word: u64, than: u64| word.wrapping_sub(ONES * than) & !word;
+    let is = |byte: u8| below(word ^ (ONES * u64::from(byte)), 1);
+    (below(word, 0x20) | is(b'"') | is(b'\\')) & (ONES * 0x80)
 }
 
 /// What is between the quotes of a text, if `value` is one.
@@ -183,6 +195,20 @@ mod tests {
             put_number(&mut out, number);
 
             assert_eq!(out, number.to_string().as_bytes());
+        }
+    }
+
+    #[test]
+    fn a_letter_is_special_or_not_whatever_its_neighbours_are() {
+        for letter in 0..=255 {
+            let is_special = letter == b'"' || letter == b'\\' || letter < 0x20;
+            for neighbour in [b'x', 0x20, 0x21, 0x7f, 0x80, 0xa2, 0xdc, 0xff] {
+                for at in 0..16 {
+                    let mut text = [neighbour; 17];
+                    text[at] = letter;
+                    assert_eq!(plain_len(&text), if is_special { at } else { 17 }, "{text:?}");
+                }
+            }
         }
     }
 
