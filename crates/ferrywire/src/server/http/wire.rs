@@ -225,9 +225,11 @@ impl Write for Wire {
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let wire = self.get_mut();
         ready!(Pin::new(&mut wire.stream.writer).poll_flush(cx))?;
-        if wire.with_pace(Pace::note_sent) {
-            // The next request has its time from now on, which is looked at where it is read.
-            cx.waker().wake_by_ref();
+        // The next request has its time from now on; until its first byte comes, nothing else looks at the clock.
+        if wire.with_pace(Pace::note_sent)
+            && let Poll::Ready(Err(cause)) = wire.poll_late(cx)
+        {
+            return Poll::Ready(Err(cause));
         }
         Poll::Ready(Ok(()))
     }
