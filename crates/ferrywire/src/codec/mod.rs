@@ -162,13 +162,16 @@ impl Format {
 
     /// The codec of that content type, by any of the names that are in use, whatever its parameters.
     pub fn from_content_type(content_type: &str) -> Option<Self> {
-        let name = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-        match name.as_str() {
-            "application/vnd.msgpack" | "application/x-msgpack" => Some(Format::MessagePack),
-            "application/protobuf" => Some(Format::Protobuf),
-            "application/x-gob" => Some(Format::Gob),
-            name => Self::ALL.into_iter().find(|format| format.content_type() == name),
-        }
+        const OTHERS: [(&str, Format); 4] = [
+            ("application/vnd.msgpack", Format::MessagePack),
+            ("application/x-msgpack", Format::MessagePack),
+            ("application/protobuf", Format::Protobuf),
+            ("application/x-gob", Format::Gob),
+        ];
+        let name = content_type.split(';').next().unwrap_or_default().trim();
+        let known = Self::ALL.into_iter().map(|format| (format.content_type(), format)).chain(OTHERS);
+        let mut known = known.filter(|(known, _)| known.eq_ignore_ascii_case(name));
+        known.next().map(|(_, format)| format)
     }
 
     /// Whether a body says what it holds, so that reader and writer may differ in the order of fields and in

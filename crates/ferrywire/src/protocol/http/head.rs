@@ -77,8 +77,8 @@ pub(crate) fn judge(head: &Parts, paths: &Paths) -> Result<Wanted, Refusal> {
         Method::POST if is_root || path == JSON_RPC_PATH => {
             expect_type(head, is_page, |kind| {
                 let known = ["application/json-rpc", "application/jsonrequest"];
-                (known.contains(&kind) || Format::from_content_type(kind) == Some(Format::Json))
-                    .then_some(Format::Json)
+                let is_known = known.iter().any(|known| known.eq_ignore_ascii_case(kind));
+                (is_known || Format::from_content_type(kind) == Some(Format::Json)).then_some(Format::Json)
             })?;
             Ok(Wanted::JsonRpc)
         }
@@ -170,13 +170,13 @@ fn expect_type(
     const FORM: &str = "application/x-www-form-urlencoded";
     let headers = &head.headers;
     let kind = headers.get(header::CONTENT_TYPE).map(|kind| kind.to_str().unwrap_or("?"));
-    let kind = kind.map(|kind| kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase());
-    let is_unsaid = kind.as_deref().is_none_or(|kind| kind == FORM);
+    let kind = kind.map(|kind| kind.split(';').next().unwrap_or_default().trim());
+    let is_unsaid = kind.is_none_or(|kind| kind.eq_ignore_ascii_case(FORM));
     let agent = headers.get(header::USER_AGENT).map(HeaderValue::as_bytes).unwrap_or_default();
     let format = match kind {
         _ if is_unsaid && (is_page || agent.starts_with(b"Mozilla/")) => None,
         _ if is_unsaid => Some(Format::Json),
-        Some(kind) => known(&kind),
+        Some(kind) => known(kind),
         None => None,
     };
     format.ok_or_else(|| {
