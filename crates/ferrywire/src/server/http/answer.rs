@@ -23,6 +23,7 @@ use crate::error::{Code, Error};
 use crate::message::{self, Ask};
 use crate::metadata::Metadata;
 use crate::peer::Peer;
+use crate::protocol::Protocol;
 use crate::protocol::http::{self, Ended, Http, Refusal, Wanted};
 use crate::protocol::jsonrpc;
 use crate::protocol::netrpc::page::{self, Listed};
@@ -42,8 +43,8 @@ struct Drawers {
     peer: Arc<Peer>,
     pace: Arc<Mutex<Pace>>,
     /// Away while a call runs in it, and lost with a call that is dropped.
-    calls: Mutex<Option<Engine<Http>>>,
-    lists: Mutex<Option<Engine<jsonrpc::Served>>>,
+    calls: Mutex<Option<Box<Engine<Http>>>>,
+    lists: Mutex<Option<Box<Engine<jsonrpc::Served>>>>,
 }
 
 fn locked<T>(drawer: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -84,7 +85,8 @@ impl Desk {
     async fn answer(&self, request: Request<Incoming>) -> Response<Content> {
         let paths = &self.0.shared.paths;
         let (head, body) = request.into_parts();
-        let answered = match http::judge(&head, paths) {
+        let judged = self.count(&head).and_then(|()| http::judge(&head, paths));
+        let answered = match judged {
             Ok(wanted) => self.give(wanted, &head, body).await,
             Err(refusal) => Err(refusal),
         };
@@ -98,6 +100,28 @@ impl Desk {
             headers.append(header::VARY, HeaderValue::from_static("origin"));
         }
         response
+    }
+
+    /// Refuses a head with more headers than may be.
+    fn count(&self, head: &Parts) -> Result<(), Refusal> {
+        let (len, most) = (head.headers.len(), self.0.shared.limits.http_headers_max);
+        if len <= most {
+            return Ok(());
+        }
+        self.0.shared.hits.note("http_head_len_max");
+        let text = format!("a head with {len} headers is over the limit of {most}");
+        let error = Error::new(Code::ResourceExhausted, text).not_executed();
+        Err(Refusal {
+            status: StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+            error,
+            allow: None,
+            is_last: true,
+        })
+    }
+
+    /// On the heap, because it goes from hand to hand.
+    fn engine<P: Protocol>(&self) -> Box<Engine<P>> {
+        Box::new(Engine::new(&self.0.shared, &self.0.peer))
     }
 
     async fn give(&self, wanted: Wanted, head: &Parts, body: Incoming) -> Result<Response<Content>, Refusal> {
@@ -161,7 +185,7 @@ impl Desk {
             metadata: http::metadata_of(&head.headers),
         };
         let kept = locked(&self.0.calls).take();
-        let mut engine = kept.unwrap_or_else(|| Engine::new(&self.0.shared, &self.0.peer));
+        let mut engine = kept.unwrap_or_else(|| self.engine());
         let (ended, reply) = engine.call(ask, began.elapsed()).await;
         drop(held);
         let mut response = match ended {
@@ -196,7 +220,7 @@ impl Desk {
             return Ok(with_body(StatusCode::BAD_REQUEST, Format::Json.content_type(), reply));
         }
         let kept = locked(&self.0.lists).take();
-        let mut engine = kept.unwrap_or_else(|| Engine::new(&self.0.shared, &self.0.peer));
+        let mut engine = kept.unwrap_or_else(|| self.engine());
         let until = timeout.map(|timeout| timer::later(began, timeout));
         let mut replies = engine.run(&whole, until).await;
         drop(held);

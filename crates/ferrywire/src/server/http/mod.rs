@@ -31,6 +31,10 @@ pub(super) const IS_SERVED: bool = true;
 /// What hyper reads at a time: the least that it takes.
 const BUFFER_LEN: usize = 16 * 1024;
 
+/// So many headers hyper takes without being told. If it is told a number, it makes room for so many with every request,
+/// which costs two thousand instructions; fewer are looked for where a request is judged.
+const HEADERS_UNTOLD: usize = 100;
+
 /// Serves a connection that speaks HTTP until it ends. `first` are the bytes that have been read already, the first of
 /// which came at `began`.
 pub(super) async fn serve(
@@ -45,8 +49,11 @@ pub(super) async fn serve(
     let desk = Desk::new(shared.clone(), peer.clone(), began);
     let wire = Wire::new(stream, first, shared.clone(), desk.pace().clone());
     let limits = &shared.limits;
-    let mut connection = http1::Builder::new()
-        .max_headers(limits.http_headers_max)
+    let mut builder = http1::Builder::new();
+    if limits.http_headers_max > HEADERS_UNTOLD {
+        builder.max_headers(limits.http_headers_max);
+    }
+    let mut connection = builder
         .max_header_size(limits.http_head_len_max)
         .max_buf_size(BUFFER_LEN.max(limits.http_head_len_max))
         // Times are kept where the bytes are: hyper has no word for what a body may take.
