@@ -7,8 +7,11 @@ mod connections;
 #[path = "../fuzz/gomorpc.rs"]
 mod gomorpc;
 #[cfg(feature = "http")]
-#[path = "../fuzz/http.rs"]
-mod http;
+#[path = "../fuzz/http_replies.rs"]
+mod http_replies;
+#[cfg(feature = "http")]
+#[path = "../fuzz/http_requests.rs"]
+mod http_requests;
 #[cfg(feature = "json")]
 #[path = "../fuzz/jsonrpc.rs"]
 mod jsonrpc;
@@ -115,5 +118,11 @@ fn replies_behind_their_headers_are_read_alike() {
 #[cfg(feature = "http")]
 #[test]
 fn responses_are_read_alike_however_they_are_cut() {
-    replay("http_replies", http::http_replies);
+    replay("http_replies", http_replies::http_replies);
+}
+
+#[cfg(feature = "http")]
+#[test]
+fn requests_of_http_are_answered_one_by_one_and_alike() {
+    replay("http_requests", http_requests::http_requests);
 }
