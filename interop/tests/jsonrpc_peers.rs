@@ -1,15 +1,15 @@
-//! The conversation of JSON-RPC 2.0 with public libraries from npm and PyPI: their clients put our server through their
-//! cases, over TCP and in bodies of HTTP, and our client puts their servers through others.
+//! The conversation of JSON-RPC 2.0 with public libraries from npm and PyPI, over TCP and in bodies of HTTP: their clients put
+//! our server through their cases, and our client puts their servers through others.
 
 use std::time::Duration;
 
-use ferrywire::protocol::JsonRpc;
+use ferrywire::protocol::{JsonRpc, Post};
 use ferrywire::{Client, Code};
 use ferrywire_interop::harness::{Ours, Outcome, Peer, Tally, Transport};
 use ferrywire_interop::zoo::{Args, ArithClient, Empty, Quotient, ZooClient, answer, same, value};
 
 static CALLS_US: Tally = Tally::new("public JSON-RPC clients call us", 4);
-static WE_CALL: Tally = Tally::new("we call public JSON-RPC servers", 2);
+static WE_CALL: Tally = Tally::new("we call public JSON-RPC servers", 4);
 
 /// How many cases their clients had when this was written.
 const CASES_MIN: usize = 22;
@@ -39,8 +39,12 @@ async fn they_call_us(peer: &Peer, scheme: &str) {
 
 async fn we_call_them(peer: &Peer, scheme: &str) {
     let (_server, address) = peer.server(scheme).await;
-    let client = Client::builder().protocol(JsonRpc).connect(address.as_str()).await;
-    let client = client.unwrap_or_else(|error| panic!("{address}: {error}"));
+    let builder = Client::builder();
+    let connected = match scheme {
+        "http" => builder.protocol(Post(JsonRpc)).connect(address.as_str()).await,
+        _ => builder.protocol(JsonRpc).connect(address.as_str()).await,
+    };
+    let client = connected.unwrap_or_else(|error| panic!("{address}: {error}"));
 
     let ended = cases(&client).await;
 
@@ -139,5 +143,7 @@ tests! {
 tests! {
     we_call_them;
     we_call_jayson_over_tcp: NODE over "tcp";
+    we_call_jayson_over_http: NODE over "http";
     we_call_aiorpcx_over_tcp: PYTHON over "tcp";
+    we_call_jsonrpclib_over_http: PYTHON over "http";
 }

@@ -1,9 +1,17 @@
-"""Serves what ../../README.md says of Arith and Zoo with aiorpcX: server.py -listen tcp"""
+"""Serves what ../../README.md says of Arith and Zoo with aiorpcX over TCP and with jsonrpclib-pelix over HTTP.
+
+server.py -listen tcp or http
+"""
 
 import asyncio
+import logging
 import sys
+import threading
+from socketserver import ThreadingMixIn
 
 from aiorpcx import RPCError, RPCSession, handler_invocation, serve_rs
+from jsonrpclib import Fault
+from jsonrpclib.SimpleJSONRPCServer import SimpleJSONRPCServer
 
 
 async def multiply(a, b):
@@ -73,7 +81,7 @@ class Session(RPCSession):
         return await handler_invocation(METHODS.get(request.method), request)()
 
 
-async def main():
+async def over_tcp():
     server = await serve_rs(Session, "127.0.0.1", 0)
     host, port = server.sockets[0].getsockname()
     print(f"listening on tcp://{host}:{port}", flush=True)
@@ -81,4 +89,35 @@ async def main():
     await asyncio.to_thread(sys.stdin.read)
 
 
-asyncio.run(main())
+class Threaded(ThreadingMixIn, SimpleJSONRPCServer):
+    daemon_threads = True
+
+
+def called(method):
+    """The same method, in the words of jsonrpclib-pelix."""
+
+    def call(*args, **kwargs):
+        try:
+            return asyncio.run(method(*args, **kwargs))
+        except RPCError as error:
+            return Fault(error.code, error.message)
+
+    return call
+
+
+def over_http():
+    # It writes down every error that a client is told.
+    logging.disable()
+    server = Threaded(("127.0.0.1", 0), logRequests=False)
+    for name, method in METHODS.items():
+        server.register_function(called(method), name)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    print(f"listening on http://127.0.0.1:{server.server_address[1]}", flush=True)
+    # Until the input closes.
+    sys.stdin.read()
+
+
+if sys.argv[2] == "http":
+    over_http()
+else:
+    asyncio.run(over_tcp())
