@@ -192,7 +192,10 @@ fn agrees_with_serde_json(bytes: &[u8]) {
         // What is no request of 1.0.
         (Some(Ok(_)), Err(_)) => {}
         (Some(Ok(_)), Ok(other)) => panic!("whole, but {other:?}"),
-        (Some(Err(error)), Ok(Read::More { .. })) => assert!(error.is_eof(), "{error}"),
+        // Of a number that stops short serde_json says that it is none.
+        (Some(Err(error)), Ok(Read::More { .. })) => {
+            assert!(error.is_eof() || bytes.ends_with(b"e") || bytes.ends_with(b"E"), "{error}");
+        }
         (Some(Err(error)), Ok(Read::Message { message: Asked::Word(Word::Refused { text, .. }), .. })) => {
             assert!(!error.is_eof() || text.contains("nest deeper"), "{error}: {text}");
         }
