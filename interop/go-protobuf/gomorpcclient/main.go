@@ -142,6 +142,9 @@ var checks = []check{
 		}
 		return is(number, gomorpc.TimedOut)
 	}},
+	{"call/a_plain_type", func(client *gomorpc.Client) error {
+		return answered(client, "Plain", wrapperspb.Int64(21), new(wrapperspb.Int64Value), wrapperspb.Int64(-21))
+	}},
 	{"header/what_is_unknown_comes_back", func(client *gomorpc.Client) error {
 		unknown := []byte("\x32\x03abc\x39abcdefgh")
 		reply := new(wrapperspb.Int64Value)
@@ -162,11 +165,11 @@ var checks = []check{
 	{"unknown/method", refused("Messages", "Missing", marshal(wrapperspb.Int64(21)), noMethod)},
 	{"unknown/nothing_at_all", refused("", "", nil, noService)},
 	{"error/a_damaged_message", refused("Messages", "Text", []byte("\x0a\x05hi"), noMessage)},
-	{"error/an_argument_that_is_no_message", refused("Messages", "Plain", marshal(wrapperspb.Int64(21)), noMessage)},
+	{"error/an_argument_of_another_type", refused("Messages", "Plain", marshal(wrapperspb.String("21")), noMessage)},
 	{"error/of_a_method", refused("Messages", "Fail", nil, failedToRun)},
 	{"error/100_of_them", func(client *gomorpc.Client) error {
 		for round := 0; round < 100; round++ {
-			for _, method := range []string{"Missing", "Plain", "Fail"} {
+			for _, method := range []string{"Missing", "Text", "Fail"} {
 				_, number := client.CallRaw("Messages", method, []byte("\x08\x01"), nil, new(emptypb.Empty), 0)
 				if number == 0 {
 					return fmt.Errorf("%s has a reply", method)
