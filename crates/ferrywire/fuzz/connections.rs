@@ -13,6 +13,7 @@ use std::task::{Context as TaskContext, Poll, Waker};
 use std::time::Duration;
 
 use ferrywire::protocol::Native;
+use ferrywire::server::Speaks;
 use ferrywire::transport::{Peer, Stream};
 use ferrywire::{Client, Code, Context, Error, Limits, Server, service};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -460,8 +461,9 @@ pub fn native_server(bytes: &[u8], mut held: impl FnMut(usize)) {
     run(async {
         let (begun, gate) = (Arc::default(), Arc::new(Semaphore::new(0)));
         let handler = Handler { begun, gate: gate.clone() };
-        let server =
-            Server::builder().register(FuzzServer::new(handler.clone())).limits(limits()).build().unwrap();
+        // Whoever begins otherwise may be somebody else, who is answered otherwise.
+        let server = Server::builder().register(FuzzServer::new(handler.clone())).limits(limits());
+        let server = server.speaks([Speaks::Native]).build().unwrap();
         let (mut hand, stream) = Hand::new();
         let mut serving = tokio::spawn(server.serve(stream));
         let (near, far) = tokio::io::duplex(1024);

@@ -197,7 +197,9 @@ fn agrees_with_serde_json(bytes: &[u8]) {
             assert!(error.is_eof() || bytes.ends_with(b"e") || bytes.ends_with(b"E"), "{error}");
         }
         (Some(Err(error)), Ok(Read::Message { message: Asked::Word(Word::Refused { text, .. }), .. })) => {
-            assert!(!error.is_eof() || text.contains("nest deeper"), "{error}: {text}");
+            // It waits for four digits where one is none already.
+            let is_known = text.contains("nest deeper") || text.contains("hexadecimal digits");
+            assert!(!error.is_eof() || is_known, "{error}: {text}");
         }
         (Some(Err(error)), other) => panic!("{error}, but {other:?}"),
         (None, _) => {}
