@@ -194,7 +194,8 @@ fn agrees_with_serde_json(bytes: &[u8]) {
         (Some(Ok(_)), Ok(other)) => panic!("whole, but {other:?}"),
         // Of a number that stops short serde_json says that it is none.
         (Some(Err(error)), Ok(Read::More { .. })) => {
-            assert!(error.is_eof() || bytes.ends_with(b"e") || bytes.ends_with(b"E"), "{error}");
+            let stops_short = bytes.last().is_some_and(|last| b"eE.+-".contains(last));
+            assert!(error.is_eof() || stops_short, "{error}");
         }
         (Some(Err(error)), Ok(Read::Message { message: Asked::Word(Word::Refused { text, .. }), .. })) => {
             // It waits for four digits where one is none already.
