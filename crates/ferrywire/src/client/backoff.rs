@@ -1,8 +1,30 @@
 //! How long to wait before a server is dialled again: at random, up to a pause that grows.
 
+use std::future::Future;
 use std::time::Duration;
 
 use tokio::time::Instant;
+
+use crate::error::{Code, Error, Phase, Result};
+
+/// What `making` comes to, begun when its time has come and within the time for a connection.
+pub(super) async fn dialled<T>(
+    not_before: Option<Instant>,
+    timeout: Duration,
+    making: impl Future<Output = Result<T>>,
+    peer: impl FnOnce() -> String,
+) -> Result<T> {
+    if let Some(moment) = not_before {
+        tokio::time::sleep_until(moment).await;
+    }
+    match tokio::time::timeout(timeout, making).await {
+        Ok(made) => made,
+        Err(_) => {
+            let error = Error::new(Code::Unavailable, format!("no connection within {timeout:?}"));
+            Err(error.in_phase(Phase::Connect).at_peer(peer()).not_executed())
+        }
+    }
+}
 
 /// How long to wait before the next dial.
 #[derive(Debug, Default)]

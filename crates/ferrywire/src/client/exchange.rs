@@ -16,7 +16,7 @@ use futures_util::FutureExt;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, Sleep, sleep_until};
 
-use super::backoff::Backoff;
+use super::backoff::{self, Backoff};
 use super::connection::{METHOD_LEN_MAX, too_long};
 use super::link::{Link, Outgoing, Room, Sent, Settle};
 use super::speak::{Chosen, More};
@@ -230,17 +230,8 @@ impl<P: Protocol> Shared<P> {
         };
         let shared = self.clone();
         Ok(Stage::Dialling(Box::pin(async move {
-            if let Some(moment) = not_before {
-                tokio::time::sleep_until(moment).await;
-            }
             let timeout = shared.chosen.limits.connect_timeout;
-            let made = match tokio::time::timeout(timeout, more()).await {
-                Ok(made) => made,
-                Err(_) => {
-                    let text = format!("no connection within {timeout:?}");
-                    Err(shared.error(Code::Unavailable, text, Phase::Connect).not_executed())
-                }
-            };
+            let made = backoff::dialled(not_before, timeout, more(), || shared.peer.to_string()).await;
             let mut kept = shared.kept();
             match &made {
                 Ok(_) => kept.backoff = Backoff::default(),

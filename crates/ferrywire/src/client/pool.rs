@@ -10,7 +10,7 @@ use futures_util::future::WeakShared;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::Instant;
 
-use super::backoff::Backoff;
+use super::backoff::{self, Backoff};
 use super::link::Link;
 use super::names::Names;
 use super::pending::Micros;
@@ -186,20 +186,8 @@ impl Drop for Pool {
 
 /// Makes a connection and keeps it in the pool.
 async fn dial(pool: Arc<Pool>, not_before: Option<Instant>) -> Result<Arc<dyn Link>> {
-    if let Some(moment) = not_before {
-        tokio::time::sleep_until(moment).await;
-    }
     let timeout = pool.limits().connect_timeout;
-    let made = match tokio::time::timeout(timeout, make(&pool)).await {
-        Ok(made) => made,
-        Err(_) => {
-            let text = format!("no connection within {timeout:?}");
-            Err(Error::new(Code::Unavailable, text)
-                .in_phase(Phase::Connect)
-                .at_peer(pool.name())
-                .not_executed())
-        }
-    };
+    let made = backoff::dialled(not_before, timeout, make(&pool), || pool.name()).await;
     let mut state = pool.state();
     state.dial = None;
     match &made {
