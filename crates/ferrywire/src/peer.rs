@@ -31,9 +31,9 @@ impl Peer {
         Self { name: name.into(), ip: None, protocol: None, back: None }
     }
 
-    /// The same peer, of which it is known what it speaks.
-    pub(crate) fn speaking(self, protocol: &'static str) -> Self {
-        Self { protocol: Some(protocol), ..self }
+    /// It is known what it speaks.
+    pub(crate) fn speaks(&mut self, protocol: &'static str) {
+        self.protocol = Some(protocol);
     }
 
     /// The same peer, which can be called.

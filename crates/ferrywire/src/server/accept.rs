@@ -20,7 +20,6 @@ use super::drive;
 use super::http;
 use super::spoken::{Speaks, Spoken};
 use super::{Door, Inner};
-use crate::peer::Peer;
 use crate::protocol::Protocol;
 use crate::protocol::gomorpc::GomoRpc;
 use crate::protocol::jsonrpc;
@@ -209,7 +208,8 @@ async fn greeted(
         Some(Ok((greeting, began))) => {
             admitted.has_greeted();
             if let Some(protocol) = greeting.protocol() {
-                stream.peer = Arc::new(Peer::clone(&stream.peer).speaking(protocol));
+                // Nobody else has it yet, so that nothing is copied.
+                Arc::make_mut(&mut stream.peer).speaks(protocol);
             }
             Some(Greeted { greeting, began, first, stream, shared: inner.shared.clone(), admitted })
         }
@@ -412,6 +412,7 @@ fn behind(path: &str) -> (Tunnel, Greeting, Speaks) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::peer::Peer;
     use crate::server::Server;
 
     #[test]
