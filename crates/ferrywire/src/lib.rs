@@ -54,12 +54,14 @@
 
 mod ambient;
 mod arrival;
+pub mod balance;
 pub mod body;
 pub mod client;
 pub mod codec;
 mod compression;
 mod context;
 pub mod description;
+pub mod discovery;
 mod duplex;
 mod error;
 mod input;

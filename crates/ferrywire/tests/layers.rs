@@ -10,9 +10,9 @@ use std::path::{Path, PathBuf};
 const FLOORS: [&[&str]; 9] = [
     &["error", "metadata", "limits", "peer", "timer", "input", "output", "window", "sync"],
     &["codec", "compression", "transport", "arrival", "ambient"],
-    &["body", "context", "description"],
+    &["body", "context", "description", "discovery"],
     &["message"],
-    &["service", "protocol"],
+    &["service", "protocol", "balance"],
     &["slot", "duplex", "stage"],
     &["client", "server"],
     &["offered"],
@@ -20,11 +20,15 @@ const FLOORS: [&[&str]; 9] = [
 ];
 
 /// Folders of plug-ins: the contract that each opens with.
-const CONTRACTS: [(&str, &str); 3] =
-    [("codec", "pub trait Codec"), ("transport", "pub trait Transport"), ("protocol", "pub trait Protocol")];
+const CONTRACTS: [(&str, &str); 4] = [
+    ("codec", "pub trait Codec"),
+    ("transport", "pub trait Transport"),
+    ("protocol", "pub trait Protocol"),
+    ("balance", "pub trait Balance"),
+];
 
 /// Folders whose rooms are bytes in and values out: without a socket, a task or a clock.
-const SANS_IO: [&str; 6] = ["codec", "compression", "protocol", "body", "message", "description"];
+const SANS_IO: [&str; 7] = ["codec", "compression", "protocol", "balance", "body", "message", "description"];
 
 fn floor_of(room: &str) -> Option<usize> {
     FLOORS.iter().position(|floor| floor.contains(&room))
