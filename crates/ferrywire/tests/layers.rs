@@ -20,11 +20,12 @@ const FLOORS: [&[&str]; 9] = [
 ];
 
 /// Folders of plug-ins: the contract that each opens with.
-const CONTRACTS: [(&str, &str); 4] = [
+const CONTRACTS: [(&str, &str); 5] = [
     ("codec", "pub trait Codec"),
     ("transport", "pub trait Transport"),
     ("protocol", "pub trait Protocol"),
     ("balance", "pub trait Balance"),
+    ("discovery", "pub trait Discover"),
 ];
 
 /// Folders whose rooms are bytes in and values out: without a socket, a task or a clock.
