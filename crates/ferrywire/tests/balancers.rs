@@ -45,9 +45,9 @@ fn nobody_is_chosen_of_nobody<B: Balance>(balance: B) {
 fn the_only_one_is_chosen_whatever_it_is<B: Balance>(balance: B) {
     for weight in [0, 1, 7, u32::MAX] {
         let arranged = balance.arrange(&weighted(&[weight]));
-        for tried in [&[][..], &[0]] {
+        for avoided in [false, true] {
             for key in [None, Some(0), Some(u64::MAX)] {
-                assert_eq!(arranged.choose(&Ask { key, tried, ..Ask::ANY }), Some(0));
+                assert_eq!(arranged.choose(&Ask { key, avoid: &|_| avoided, ..Ask::ANY }), Some(0));
             }
         }
     }
@@ -78,17 +78,18 @@ fn nobody_has_weight_is_everybody_has<B: Balance>(balance: B) {
     assert_eq!(shares(&*arranged, 1_000, keyless).len(), 3);
 }
 
-fn who_was_tried_is_passed_over_while_there_is_another<B: Balance>(balance: B) {
+fn who_is_to_be_avoided_is_passed_over_while_there_is_another<B: Balance>(balance: B) {
     let arranged = balance.arrange(&endpoints(5));
     for call in 0..200_u32 {
         let mut tried = Vec::new();
         for _ in 0..5 {
             let key = Some(key_of(&call.to_le_bytes()));
-            let next = arranged.choose(&Ask { key, tried: &tried, ..Ask::ANY }).unwrap();
+            let avoid = |place| tried.contains(&place);
+            let next = arranged.choose(&Ask { key, avoid: &avoid, ..Ask::ANY }).unwrap();
             assert!(!tried.contains(&next), "{next} after {tried:?}");
             tried.push(next);
         }
-        assert!(arranged.choose(&Ask { tried: &tried, ..Ask::ANY }).unwrap() < 5);
+        assert!(arranged.choose(&Ask { avoid: &|_| true, ..Ask::ANY }).unwrap() < 5);
     }
 }
 
@@ -116,7 +117,7 @@ macro_rules! behaviours {
             everybody_gets_about_the_same
             who_has_no_weight_gets_nothing
             nobody_has_weight_is_everybody_has
-            who_was_tried_is_passed_over_while_there_is_another
+            who_is_to_be_avoided_is_passed_over_while_there_is_another
             choosing_among_a_thousand_is_quick
         }
     };
@@ -157,6 +158,26 @@ fn round_robin_goes_round() {
     for step in 1..10 {
         assert_eq!(arranged.choose(&Ask::ANY), Some((first + step) % 3));
     }
+}
+
+/// Of those that take turns, and of those that are drawn: none has to do the work of all that are dead.
+#[test]
+fn what_the_dead_would_get_is_shared_by_all_that_live() {
+    fn most(balance: &impl Balance) -> usize {
+        let arranged = balance.arrange(&endpoints(10));
+        let avoid = |place| place < 3;
+        let mut shares = HashMap::<_, usize>::new();
+        for _ in 0..7_000 {
+            *shares.entry(arranged.choose(&Ask { avoid: &avoid, ..Ask::ANY }).unwrap()).or_default() += 1;
+        }
+        assert!(shares.keys().all(|place| *place >= 3), "{shares:?}");
+        shares.into_values().max().unwrap()
+    }
+
+    assert!(most(&RoundRobin) < 1_050);
+    assert!(most(&WeightedRoundRobin) < 1_050);
+    assert!(most(&Random) < 1_150);
+    assert!(most(&LeastLoaded) < 1_150);
 }
 
 #[test]

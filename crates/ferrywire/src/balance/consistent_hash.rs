@@ -53,10 +53,7 @@ impl Choose for Arranged {
         let (before, from) = self.ring.split_at_checked(start)?;
         let mut round = from.iter().chain(before).map(|(_, place)| *place);
         let first = round.clone().next();
-        if ask.tried.is_empty() {
-            return first;
-        }
         // The next on the ring takes over, which is the next for all callers.
-        round.find(|place| !ask.is_tried(*place)).or(first)
+        round.find(|place| !(ask.avoid)(*place)).or(first)
     }
 }

@@ -1,6 +1,6 @@
 //! The less busy of two.
 
-use super::{Ask, Balance, Choose, Load, untried, weighty};
+use super::{Ask, Balance, Choose, Load, any_of, weighty};
 use crate::discovery::Endpoint;
 
 /// The less busy of two servers that are drawn at random: of that with fewer calls unanswered, of which each takes less long
@@ -28,12 +28,12 @@ struct Arranged {
 }
 
 impl Arranged {
-    /// How long a call would take at the server drawn as `drawn`, more or less; none that has been tried.
+    /// How long a call would take at the server drawn as `drawn`, more or less; without end if it is to be avoided.
     fn cost(&self, drawn: usize, ask: &Ask<'_>) -> u128 {
         let (Some(place), Some(weight)) = (self.places.get(drawn), self.weights.get(drawn)) else {
             return u128::MAX;
         };
-        if ask.is_tried(*place) {
+        if (ask.avoid)(*place) {
             return u128::MAX;
         }
         let Load { pending, latency } = (ask.load)(*place);
@@ -61,7 +61,7 @@ impl Choose for Arranged {
         let (one, other) = (self.cost(first, ask), self.cost(second, ask));
         let drawn = if other < one { second } else { first };
         match one.min(other) {
-            u128::MAX => untried(&self.places, drawn, ask),
+            u128::MAX => any_of(&self.places, ask),
             _ => self.places.get(drawn).copied(),
         }
     }

@@ -1,7 +1,7 @@
 //! Balancing: which of several servers gets a call.
 //!
 //! A [`Balance`] is arranged anew whenever the list of servers changes, and then asked for every call. It is told what it needs to know,
-//! and has neither a clock nor a socket: who is healthy, who is near and how busy each is, others find out.
+//! and has neither a clock nor a socket: who is dead, who is near and how busy each is, others find out.
 
 use std::time::Duration;
 
@@ -30,7 +30,7 @@ pub trait Balance: Send + Sync + 'static {
 
 /// Servers, arranged.
 pub trait Choose: Send + Sync + 'static {
-    /// The place in the list of the server that this call goes to: one that has not been tried for it, if there is one, and
+    /// The place in the list of the server that this call goes to: one that is not to be avoided, if there is one, and
     /// `None` if the list is empty.
     ///
     /// Called for every call: it takes less than a microsecond among a thousand servers, and allocates nothing.
@@ -42,24 +42,20 @@ pub trait Choose: Send + Sync + 'static {
 pub struct Ask<'a> {
     /// What calls have in common that are to reach the same server, hashed by [`key_of`]; `None` if nothing.
     pub key: Option<u64>,
-    /// The servers that have been tried for it already, by their places.
-    pub tried: &'a [usize],
+    /// Whether the server at a place is to be avoided: because it has been tried for this call, or is thought to be dead.
+    pub avoid: &'a (dyn Fn(usize) -> bool + Sync),
     /// How busy the server at a place is.
     pub load: &'a (dyn Fn(usize) -> Load + Sync),
 }
 
-impl Ask<'_> {
+impl Ask<'static> {
     /// A call of which nothing is known.
-    pub const ANY: Ask<'static> = Ask { key: None, tried: &[], load: &|_| Load::NONE };
-
-    fn is_tried(&self, place: usize) -> bool {
-        self.tried.contains(&place)
-    }
+    pub const ANY: Self = Self { key: None, avoid: &|_| false, load: &|_| Load::NONE };
 }
 
 impl std::fmt::Debug for Ask<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Ask").field("key", &self.key).field("tried", &self.tried).finish_non_exhaustive()
+        f.debug_struct("Ask").field("key", &self.key).finish_non_exhaustive()
     }
 }
 
@@ -103,10 +99,20 @@ fn weighty(endpoints: &[Endpoint]) -> Vec<usize> {
     if weighty.is_empty() { places(|_| true) } else { weighty }
 }
 
-/// The first of `count` places from `start` on, round and round, that has not been tried; `start` if all have been.
-fn untried(places: &[usize], start: usize, ask: &Ask<'_>) -> Option<usize> {
+/// Any of the places that is not to be avoided; any of all if there is none.
+fn any_of(places: &[usize], ask: &Ask<'_>) -> Option<usize> {
+    // Drawn again rather than the next in the row, which would have to do the work of all before it.
+    const DRAWS: usize = 16;
+    let drawn = || places.get(fastrand::usize(..places.len().max(1))).copied();
+    let mut draws = (0..DRAWS).filter_map(|_| drawn());
+    let found = draws.find(|place| !(ask.avoid)(*place));
+    found.or_else(|| next_of(places, fastrand::usize(..places.len().max(1)), ask))
+}
+
+/// The first of the places from `start` on, round and round, that is not to be avoided; that at `start` if all are.
+fn next_of(places: &[usize], start: usize, ask: &Ask<'_>) -> Option<usize> {
     let (before, from) = places.split_at_checked(start)?;
     let mut round = from.iter().chain(before).copied();
     let first = round.clone().next();
-    round.find(|place| !ask.is_tried(*place)).or(first)
+    round.find(|place| !(ask.avoid)(*place)).or(first)
 }

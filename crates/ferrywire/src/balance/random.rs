@@ -1,6 +1,6 @@
 //! Any server, each as likely as the others.
 
-use super::{Ask, Balance, Choose, untried, weighty};
+use super::{Ask, Balance, Choose, any_of, weighty};
 use crate::discovery::Endpoint;
 
 /// Any server, each as likely as the others; weights do not count, but for 0.
@@ -21,9 +21,6 @@ struct Arranged {
 
 impl Choose for Arranged {
     fn choose(&self, ask: &Ask<'_>) -> Option<usize> {
-        if self.places.is_empty() {
-            return None;
-        }
-        untried(&self.places, fastrand::usize(..self.places.len()), ask)
+        any_of(&self.places, ask)
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use super::{Ask, Balance, Choose, untried, weighty};
+use super::{Ask, Balance, Choose, weighty};
 use crate::discovery::Endpoint;
 
 /// One server after the other, beginning with any; weights do not count, but for 0.
@@ -27,10 +27,18 @@ struct Arranged {
 
 impl Choose for Arranged {
     fn choose(&self, ask: &Ask<'_>) -> Option<usize> {
-        if self.places.is_empty() {
-            return None;
+        // Who is passed over has had its turn: otherwise the one behind it would have two.
+        let turns = self.places.iter().filter_map(|_| {
+            let turn = self.next.fetch_add(1, Ordering::Relaxed);
+            self.places.get(turn % self.places.len()).copied()
+        });
+        let mut first = None;
+        for place in turns {
+            if !(ask.avoid)(place) {
+                return Some(place);
+            }
+            first = first.or(Some(place));
         }
-        let turn = self.next.fetch_add(1, Ordering::Relaxed);
-        untried(&self.places, turn % self.places.len(), ask)
+        first
     }
 }

@@ -4,7 +4,7 @@ use std::cmp::{Ordering, Reverse};
 use std::collections::BinaryHeap;
 use std::sync::{Mutex, PoisonError};
 
-use super::{Ask, Balance, Choose, untried, weighty};
+use super::{Ask, Balance, Choose, any_of, weighty};
 use crate::discovery::Endpoint;
 
 /// One server after the other, each as often as it has weight: in as many calls as all weights are together, exactly so
@@ -115,12 +115,14 @@ impl Eq for Turn {}
 
 impl Choose for Arranged {
     fn choose(&self, ask: &Ask<'_>) -> Option<usize> {
-        let place = self.cycle.lock().unwrap_or_else(PoisonError::into_inner).next()?;
-        if !ask.is_tried(place) {
-            return Some(place);
+        // Who is passed over has had its turn: otherwise the one behind it would have two.
+        for _ in &self.places {
+            let place = self.cycle.lock().unwrap_or_else(PoisonError::into_inner).next()?;
+            if !(ask.avoid)(place) {
+                return Some(place);
+            }
         }
-        // Whoever gets it instead is spared nothing for that.
-        let start = self.places.iter().position(|other| *other == place)?;
-        untried(&self.places, start, ask)
+        // The heavy ones are all to be avoided.
+        any_of(&self.places, ask)
     }
 }
