@@ -70,6 +70,7 @@ pub mod message;
 mod metadata;
 mod offered;
 mod output;
+mod pause;
 mod peer;
 #[doc(hidden)]
 pub mod private;

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 /// Every room of `src/`, from the ground up.
 const FLOORS: [&[&str]; 9] = [
-    &["error", "metadata", "limits", "peer", "timer", "input", "output", "window", "sync"],
+    &["error", "metadata", "limits", "peer", "timer", "input", "output", "window", "pause", "sync"],
     &["codec", "compression", "transport", "arrival", "ambient"],
     &["body", "context", "description", "discovery"],
     &["message"],

@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::error::{Code, Error, Phase, Result};
+use crate::pause::Pause;
 
 /// What `making` comes to, begun when its time has come and within the time for a connection.
 pub(super) async fn dialled<T>(
@@ -29,35 +30,29 @@ pub(super) async fn dialled<T>(
 /// How long to wait before the next dial.
 #[derive(Debug, Default)]
 pub(super) struct Backoff {
-    /// How long the last pause could have been.
-    pause: Option<Duration>,
+    pause: Pause,
     /// When the next dial may go out.
     pub(super) not_before: Option<Instant>,
     up_since: Option<Instant>,
 }
 
 impl Backoff {
-    /// Full jitter from the first failure on, so that many clients of a server that failed do not come back
-    /// at once.
+    /// The next dial goes out after a pause.
     pub(super) fn failed(&mut self) {
-        const PAUSE_MIN: Duration = Duration::from_millis(100);
-        const PAUSE_MAX: Duration = Duration::from_secs(10);
-        let pause = self.pause.map_or(PAUSE_MIN, |pause| pause.mul_f64(1.6).min(PAUSE_MAX));
-        self.pause = Some(pause);
-        self.not_before = Some(Instant::now() + pause.mul_f64(fastrand::f64()));
+        self.not_before = Some(Instant::now() + self.pause.grow());
     }
 
     /// A connection that was lost soon after it was made counts as a failure: the server may be failing.
     pub(super) fn lost(&mut self) {
         const HEALTHY_AFTER: Duration = Duration::from_secs(10);
         if self.up_since.take().is_some_and(|since| since.elapsed() >= HEALTHY_AFTER) {
-            self.pause = None;
+            self.pause.reset();
         }
-        if self.pause.is_some() {
+        if self.pause.has_grown() {
             self.failed();
         } else {
             // The first dial after a loss goes out at once; it is the next ones that wait.
-            self.pause = Some(Duration::from_millis(100));
+            self.pause.grow();
         }
     }
 
