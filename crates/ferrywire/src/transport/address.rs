@@ -1,6 +1,7 @@
 //! Addresses: `scheme://place`, and the spellings that Go programs use.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -45,6 +46,20 @@ impl Address {
     /// The path to ask for over HTTP, if it is an address of that; empty for the protocol's own path.
     pub fn tunnel(&self) -> Option<&str> {
         self.tunnel.as_deref()
+    }
+
+    /// `0.0.0.0`, `[::]` and no host at all, which stand for every address of a machine, become this machine's own: that is what Go
+    /// makes of them when it dials.
+    pub(crate) fn be_on_this_machine_if_unspecified(&mut self) {
+        let Place::Tcp(place) = &mut self.place else { return };
+        let Some((host, port)) = place.rsplit_once(':') else { return };
+        let loopback = match host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>() {
+            Ok(IpAddr::V6(address)) if address.is_unspecified() => "[::1]",
+            Ok(address) if address.to_canonical().is_unspecified() => "127.0.0.1",
+            Err(_) if host.is_empty() => "localhost",
+            _ => return,
+        };
+        *place = format!("{loopback}:{port}");
     }
 
     /// The address of a TCP socket.
@@ -188,6 +203,26 @@ mod tests {
 
             assert_eq!(theirs.parse::<Address>().unwrap(), address);
             assert_eq!(address.to_string(), ours);
+        }
+    }
+
+    #[test]
+    fn an_address_for_all_of_a_machine_is_on_this_one() {
+        for (told, dialled) in [
+            ("tcp://[::]:7001", "tcp://[::1]:7001"),
+            ("tcp://0.0.0.0:7001", "tcp://127.0.0.1:7001"),
+            ("tcp://[::ffff:0.0.0.0]:7001", "tcp://127.0.0.1:7001"),
+            ("tcp://:7001", "tcp://localhost:7001"),
+            ("http://[::]:7001/_goRPC_", "http://[::1]:7001/_goRPC_"),
+            ("tcp://10.0.0.1:7001", "tcp://10.0.0.1:7001"),
+            ("tcp://example.org:7001", "tcp://example.org:7001"),
+            ("unix:///run/0.0.0.0:1", "unix:///run/0.0.0.0:1"),
+        ] {
+            let mut address: Address = told.parse().unwrap();
+
+            address.be_on_this_machine_if_unspecified();
+
+            assert_eq!(address.to_string(), dialled);
         }
     }
 
