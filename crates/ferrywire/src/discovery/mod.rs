@@ -9,6 +9,12 @@ use std::time::Duration;
 use crate::error::Result;
 use crate::transport::{Address, BoxFuture};
 
+mod keeper;
+mod status;
+
+pub use keeper::{ENDPOINTS_MAX, Keeper, News};
+pub use status::{Snapshot, Status};
+
 /// A source of servers.
 ///
 /// ```
@@ -38,7 +44,7 @@ pub trait Discover: Send + 'static {
     /// What it is called where people read of it: its URL, without secrets.
     fn name(&self) -> String;
 
-    /// All servers: at first as soon as they are known, then whenever they are others than those that were told last.
+    /// All servers: at first, and after an error, as soon as they are known, then whenever they are others than those that were told last.
     ///
     /// # Errors
     ///
@@ -85,13 +91,7 @@ pub enum Health {
 impl Endpoint {
     /// The server at this address.
     pub fn new(address: Address) -> Self {
-        Self {
-            address,
-            weight: 1,
-            zone: String::new(),
-            health: Health::Serving,
-            metadata: BTreeMap::new(),
-        }
+        Self { address, weight: 1, zone: String::new(), health: Health::Serving, metadata: BTreeMap::new() }
     }
 
     /// The same, with another weight.
