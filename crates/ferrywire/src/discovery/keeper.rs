@@ -100,10 +100,10 @@ impl Keeper {
     fn due(&mut self) -> Option<Vec<Endpoint>> {
         let good = self.good.as_ref()?;
         let now = Instant::now();
-        if let Some((told, at)) = &self.told {
-            if now < *at + BETWEEN_CHANGES || is_same(told, good) {
-                return None;
-            }
+        if let Some((told, at)) = &self.told
+            && (now < *at + BETWEEN_CHANGES || is_same(told, good))
+        {
+            return None;
         }
         self.told = Some((good.clone(), now));
         self.status.note(|known| {
