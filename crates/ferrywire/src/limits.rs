@@ -143,6 +143,10 @@ pub struct Limits {
     /// 8 unless set. Further calls queue within their deadlines.
     pub connections_per_client_max: usize,
 
+    /// How often a call is sent at most that servers have failed; 3 unless set. Only by clients with several servers, and only if it
+    /// has not run or is [idempotent](crate::Call::idempotent).
+    pub attempts_max: usize,
+
     /// The bounds of gob itself.
     pub gob: ferrywire_gob::Limits,
 }
@@ -189,6 +193,7 @@ impl Default for Limits {
             ping_timeout: Duration::from_secs(10),
             calls_pending_max: 1024,
             connections_per_client_max: 8,
+            attempts_max: 3,
             gob: ferrywire_gob::Limits::default(),
         }
     }

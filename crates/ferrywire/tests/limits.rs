@@ -1673,3 +1673,30 @@ mod reply_latency_min {
         assert_eq!(began.elapsed(), Duration::ZERO);
     }
 }
+
+mod attempts_max {
+    use ferrywire::balance::RoundRobin;
+
+    use super::support::fleet::{Fleet, NodeClient, limits, told};
+
+    #[tokio::test(start_paused = true)]
+    async fn so_often_a_call_is_sent_that_no_server_takes() {
+        for attempts in [1, 2, 4] {
+            let mut fleet = Fleet::of(0).await;
+            for number in 0..6 {
+                let full = limits(|limits| limits.calls_max = 0);
+                fleet.start_with(number, |builder| builder.limits(full)).await;
+            }
+            let (teller, source) = told();
+            let with = limits(|limits| limits.attempts_max = attempts);
+            let discovering = fleet.builder().balance(RoundRobin).limits(with).discover_from(source);
+            let (client, ()) = tokio::join!(discovering, teller.says(fleet.endpoints()));
+            let client = client.unwrap();
+
+            NodeClient::new(client.clone()).who().await.unwrap_err();
+
+            let asked: u64 = client.servers().unwrap().servers.iter().map(|server| server.calls).sum();
+            assert_eq!(asked, attempts as u64);
+        }
+    }
+}

@@ -43,9 +43,9 @@ pub struct Ask<'a> {
     /// What calls have in common that are to reach the same server, hashed by [`key_of`]; `None` if nothing.
     pub key: Option<u64>,
     /// Whether the server at a place is to be avoided: because it has been tried for this call, or is thought to be dead.
-    pub avoid: &'a (dyn Fn(usize) -> bool + Sync),
+    pub avoid: &'a dyn Fn(usize) -> bool,
     /// How busy the server at a place is.
-    pub load: &'a (dyn Fn(usize) -> Load + Sync),
+    pub load: &'a dyn Fn(usize) -> Load,
 }
 
 impl Ask<'static> {

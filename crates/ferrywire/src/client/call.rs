@@ -10,10 +10,13 @@ use std::time::Duration;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::broadcast::Broadcast;
+use super::channel::FailMode;
 use super::flight::{Argument, Flight};
 use super::pending::Until;
 use super::pool::Pool;
 
+use crate::balance;
 use crate::description::{self, SCHEMA_LINE};
 use crate::error::{Code, Error, Result};
 use crate::message::Head;
@@ -79,6 +82,32 @@ impl<'c, A, R> Call<'c, A, R> {
         self
     }
 
+    /// Sends it to the same server as other calls with this key, where the client's servers are chosen
+    /// [so](crate::balance::ConsistentHash).
+    pub fn key(mut self, key: impl AsRef<[u8]>) -> Self {
+        self.flight.route.get_or_insert_default().key = Some(balance::key_of(key.as_ref()));
+        self
+    }
+
+    /// Says what it does when a server fails it, of a client with several; as the client's calls do unless said.
+    pub fn fail_mode(mut self, mode: FailMode) -> Self {
+        self.flight.route.get_or_insert_default().mode = Some(mode);
+        self
+    }
+
+    /// Says that it does no harm if the method runs more than once: a client with several servers asks another when
+    /// the connection to one is lost on which the call may have run.
+    pub fn idempotent(mut self) -> Self {
+        self.flight.route.get_or_insert_default().is_idempotent = true;
+        self
+    }
+
+    /// A call of every server that the client knows and that takes calls. The first error ends it, or [none
+    /// does](Broadcast::settled).
+    pub fn broadcast(self) -> Broadcast<'c, A, R> {
+        Broadcast::new(self.flight)
+    }
+
     /// The reply together with what came beside it.
     pub fn with_metadata(self) -> WithMetadata<'c, A, R> {
         WithMetadata(self)
@@ -97,7 +126,7 @@ impl<'c, A, R> Call<'c, A, R> {
 impl<A> Flight<'_, A> {
     /// An error as its caller gets it.
     #[cold]
-    fn explained(&self, error: Error) -> Error {
+    pub(super) fn explained(&self, error: Error) -> Error {
         if !error.is_remote() {
             // Whoever passes this on says that it was not their own caller's argument.
             return if error.peer().is_some() { error } else { error.at_peer(self.pool.name()) };

@@ -8,9 +8,11 @@ use std::time::Duration;
 use serde::Serialize;
 use tokio::time::Instant;
 
+use super::channel::{Member, Want};
 use super::link::{Link, Outgoing, Room, Sent, Settle};
 use super::pending::Until;
 use super::pool::Pool;
+use super::route::{Route, Several};
 use crate::ambient;
 use crate::body::{Encode, Sink};
 use crate::codec::{Form, Format, Preamble, Shape};
@@ -24,7 +26,9 @@ pub(super) struct Flight<'c, A> {
     pub(super) head: Head<'c>,
     pub(super) argument: Argument<A>,
     pub(super) until: Until,
-    stage: Stage,
+    /// What is asked and known of a call that goes to one of many servers.
+    pub(super) route: Option<Box<Route>>,
+    pub(super) stage: Stage,
 }
 
 /// What is sent: a value of a known shape, or bytes that were encoded when the call was made.
@@ -69,27 +73,48 @@ impl<A: Serialize> Encode for Argument<A> {
     }
 }
 
-/// A connection, and the room on it if the call had to wait for that.
-type Way = (Arc<dyn Link>, Option<Room>);
+/// The deadline has passed before there was a connection, or room on it.
+#[cold]
+pub(super) fn too_late(phase: Phase, peer: impl Into<Arc<str>>) -> Error {
+    let error = Error::new(Code::DeadlineExceeded, "the deadline passed before the call was sent");
+    error.in_phase(phase).at_peer(peer).not_executed()
+}
 
-enum Stage {
+/// A connection, and the room on it if the call had to wait for that.
+pub(super) type Way = (Arc<dyn Link>, Option<Room>);
+
+pub(super) enum Stage {
     Fresh,
     /// No connection, or no room on it.
     Waiting(BoxFuture<'static, Result<Way>>),
     Sent(Arc<dyn Link>, u64),
+    /// To several servers at once.
+    Several(Box<Several>),
     Done,
 }
 
 impl<'c, A> Flight<'c, A> {
     pub(super) fn new(pool: &'c Arc<Pool>, head: Head<'c>, argument: Argument<A>) -> Self {
-        Self { pool, head, argument, until: Until::Usual(pool.usual_timeout()), stage: Stage::Fresh }
+        Self {
+            pool,
+            head,
+            argument,
+            until: Until::Usual(pool.usual_timeout()),
+            route: None,
+            stage: Stage::Fresh,
+        }
     }
 
     /// The way of a call that has to wait for a connection, or for room on it, until its deadline.
-    fn wait(&mut self, link: Option<Arc<dyn Link>>) -> Stage {
+    pub(super) fn wait(&mut self, link: Option<Arc<dyn Link>>) -> Stage {
+        self.wait_for(link, None)
+    }
+
+    /// The same, of a call whose server has been `chosen`.
+    pub(super) fn wait_for(&mut self, link: Option<Arc<dyn Link>>, chosen: Option<Arc<Member>>) -> Stage {
         let deadline = self.until.moment(Instant::now());
         self.until = Until::At(deadline);
-        let pool = self.pool.clone();
+        let (pool, want) = (self.pool.clone(), Want { chosen, ..self.want() });
         let phase = if link.is_some() { Phase::Queue } else { Phase::Connect };
         Stage::Waiting(Box::pin(async move {
             let found = async {
@@ -98,23 +123,21 @@ impl<'c, A> Flight<'c, A> {
                         let room = link.clone().room().await;
                         Ok((link, Some(room)))
                     }
-                    None => Ok((pool.link().await?, None)),
+                    None => match pool.hub() {
+                        Some(hub) => Ok((hub.link(want).await?, None)),
+                        None => Ok((pool.link().await?, None)),
+                    },
                 }
             };
             match tokio::time::timeout_at(deadline, found).await {
                 Ok(found) => found,
-                Err(_) => {
-                    Err(Error::new(Code::DeadlineExceeded, "the deadline passed before the call was sent")
-                        .in_phase(phase)
-                        .at_peer(pool.name())
-                        .not_executed())
-                }
+                Err(_) => Err(too_late(phase, pool.name())),
             }
         }))
     }
 
     /// Whether the call's deadline is still to come, as far as one has been settled.
-    fn has_time(&self) -> bool {
+    pub(super) fn has_time(&self) -> bool {
         match self.until {
             Until::Usual(_) | Until::In(_) => true,
             Until::At(deadline) => Instant::now() < deadline,
@@ -137,6 +160,9 @@ impl<A: Serialize> Flight<'_, A> {
     #[inline]
     pub(super) fn poll(&mut self, cx: &mut Context<'_>, settle: &mut Settle<'_>) -> Poll<Result<()>> {
         if let Stage::Sent(link, id) = &self.stage {
+            if self.pool.hub().is_some() {
+                return self.poll_routed(cx, settle);
+            }
             ready!(link.poll(*id, cx, settle));
             self.stage = Stage::Done;
             return Poll::Ready(Ok(()));
@@ -146,7 +172,11 @@ impl<A: Serialize> Flight<'_, A> {
                 let deadline = self.until.moment(Instant::now()).min(inherited);
                 self.until = Until::At(deadline);
             }
-            if let Some(link) = self.pool.current() {
+            if self.pool.hub().is_some() {
+                if let Some(polled) = self.begin_routed(cx) {
+                    return polled;
+                }
+            } else if let Some(link) = self.pool.current() {
                 match link.send(&self.outgoing(), false, cx) {
                     Ok(Sent::As(id)) => {
                         self.stage = Stage::Sent(link, id);
@@ -162,12 +192,15 @@ impl<A: Serialize> Flight<'_, A> {
                 self.stage = self.wait(None);
             }
         }
-        self.poll_waiting(cx)
+        match &self.stage {
+            Stage::Several(_) => self.poll_several(cx, settle),
+            _ => self.poll_waiting(cx),
+        }
     }
 
     /// Sends the call once there is a connection with room.
     #[cold]
-    fn poll_waiting(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
+    pub(super) fn poll_waiting(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
         loop {
             let Stage::Waiting(waiting) = &mut self.stage else {
                 panic!("a call was polled after it ended");
@@ -176,7 +209,7 @@ impl<A: Serialize> Flight<'_, A> {
                 Ok(way) => way,
                 Err(error) => {
                     self.stage = Stage::Done;
-                    return Poll::Ready(Err(error));
+                    return Poll::Ready(Err(self.end_of_route(error)));
                 }
             };
             let is_promised = room.is_some();
@@ -200,14 +233,14 @@ impl<A: Serialize> Flight<'_, A> {
     }
 
     #[inline]
-    fn outgoing(&self) -> Outgoing<'_> {
+    pub(super) fn outgoing(&self) -> Outgoing<'_> {
         let (head, argument) = (&self.head, &self.argument);
         Outgoing { head, timeout: self.time_left(), argument, until: self.until }
     }
 
     /// What follows when sending did not just make the call wait for its reply: its end, unless it goes on.
     #[cold]
-    fn sent(&mut self, link: Arc<dyn Link>, sent: Result<Sent>) -> Option<Result<()>> {
+    pub(super) fn sent(&mut self, link: Arc<dyn Link>, sent: Result<Sent>) -> Option<Result<()>> {
         let ended = match sent {
             Ok(Sent::NoRoom) => {
                 self.stage = self.wait(Some(link));
@@ -223,7 +256,7 @@ impl<A: Serialize> Flight<'_, A> {
                 self.stage = Stage::Sent(link, id);
                 return None;
             }
-            Err(error) => Err(error),
+            Err(error) => Err(self.end_of_route(error)),
         };
         self.stage = Stage::Done;
         Some(ended)
@@ -244,6 +277,7 @@ impl<A> std::fmt::Debug for Flight<'_, A> {
             Stage::Fresh => "fresh",
             Stage::Waiting(_) => "waiting",
             Stage::Sent(..) => "sent",
+            Stage::Several(_) => "sent to several",
             Stage::Done => "done",
         };
         f.debug_struct("Call")

@@ -37,6 +37,11 @@ pub(crate) trait Link: Send + Sync + 'static {
 
     /// Closes the connection; calls that wait end with an error.
     fn close(&self);
+
+    /// Which of a channel's servers it leads to.
+    fn server(&self) -> Option<u64> {
+        None
+    }
 }
 
 /// Gets a reply: its body, and what came beside it.

@@ -9,8 +9,10 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use tokio::task::JoinHandle;
 
+use crate::balance::{Balance, LeastLoaded};
 use crate::codec::{Format, Shape};
 use crate::compression::Compression;
+use crate::discovery::{Discover, Scheme, Sources};
 use crate::error::{Code, Error, Result};
 use crate::limits::Limits;
 use crate::message::Head;
@@ -18,13 +20,16 @@ use crate::protocol::{Native, Protocol};
 use crate::transport::{IntoAddress, Memory, Stream};
 
 mod backoff;
+mod broadcast;
 mod call;
 mod caller;
+mod channel;
 mod connection;
 mod driver;
 mod exchange;
 mod flight;
 mod inbound;
+mod leg;
 mod link;
 #[cfg(all(test, ferrywire_loom))]
 mod models;
@@ -33,12 +38,16 @@ mod pending;
 mod pool;
 mod pulse;
 mod room;
+mod route;
 mod speak;
 mod stub;
 
+pub use broadcast::{Broadcast, Settled};
 pub use call::{Call, OneWay, WithMetadata};
+pub use channel::{FailMode, ServerStatus, Servers};
 pub use stub::Stub;
 
+use channel::Settings;
 use flight::{Argument, Encoded};
 use pool::Pool;
 
@@ -63,6 +72,8 @@ pub struct Builder {
     speak: Arc<dyn Speak>,
     /// What the server may call.
     pub(crate) offered: Option<Offered>,
+    settings: Settings,
+    sources: Sources,
 }
 
 impl Client {
@@ -76,10 +87,30 @@ impl Client {
         Self::builder().connect(address).await
     }
 
+    /// A client of the servers that `url` leads to, as [`Builder::discover`] has it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Builder::discover`].
+    pub async fn discover(url: &str) -> Result<Self> {
+        Self::builder().discover(url).await
+    }
+
     /// A builder with default limits, for the native protocol.
     pub fn builder() -> Builder {
         let speak = Arc::new(Speaks::<Native>::new());
-        Builder { chosen: Chosen::default(), memory: None, speak, offered: None }
+        let settings = Settings {
+            balance: channel::arranging(LeastLoaded),
+            mode: FailMode::default(),
+            zone: String::new(),
+        };
+        let (chosen, sources) = (Chosen::default(), Sources::default());
+        Builder { chosen, memory: None, speak, offered: None, settings, sources }
+    }
+
+    /// What is known of the servers, of a client that discovers them; `None` of a client of one address.
+    pub fn servers(&self) -> Option<Servers> {
+        self.pool.hub().map(|hub| hub.servers())
     }
 
     /// A call of `method`, such as `Arith.Multiply`; sent when it is awaited.
@@ -173,6 +204,82 @@ impl Builder {
     pub fn compression(mut self, compression: Compression) -> Self {
         self.chosen.compression = Some(compression);
         self
+    }
+
+    /// Chooses how a server is chosen for each call, where there are several; [`LeastLoaded`] unless chosen.
+    pub fn balance(mut self, balance: impl Balance) -> Self {
+        self.settings.balance = channel::arranging(balance);
+        self
+    }
+
+    /// Says what calls do when a server fails them, where there are several.
+    pub fn fail_mode(mut self, mode: FailMode) -> Self {
+        self.settings.mode = mode;
+        self
+    }
+
+    /// Prefers servers of this zone as long as one of them answers; all are alike unless said.
+    pub fn zone(mut self, zone: impl Into<String>) -> Self {
+        self.settings.zone = zone.into();
+        self
+    }
+
+    /// Adds a scheme to those of [`discover`](Self::discover).
+    pub fn scheme(mut self, scheme: impl Scheme) -> Self {
+        self.sources = self.sources.with(scheme);
+        self
+    }
+
+    /// A client of the servers that `url` leads to, once it is known where they are: `fixed:a:7001,b:7001`, `file:///servers`, and
+    /// what else [`Sources`] knows.
+    ///
+    /// Each call goes to one of them, which the [balancer](Self::balance) chooses. They are connected to when they are first used. A
+    /// server that cannot be reached is passed over, and dialled again in the background; one whose calls fail (5 in a row, or one of five
+    /// over 30 s) is left alone for 5 s, and longer each time, up to 300 s. As long as half of them or more are out, those left alone
+    /// are used all the same. Where the list comes from may be lost: the last one stands.
+    ///
+    /// ```no_run
+    /// # async fn example() -> ferrywire::Result<()> {
+    /// use ferrywire::{Client, balance::RoundRobin};
+    ///
+    /// let client = Client::builder().balance(RoundRobin).discover("fixed:10.0.0.1:7001,10.0.0.2:7001").await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// - [`Code::InvalidArgument`] if the URL is none that is known.
+    /// - [`Code::Unavailable`] if the source fails before it has told any list, or tells none within [`Limits::connect_timeout`].
+    pub async fn discover(self, url: &str) -> Result<Client> {
+        let source = self.sources.open(url)?;
+        self.discover_from(source).await
+    }
+
+    /// A client of the servers that `source` tells, once it has told them; see [`discover`](Self::discover).
+    ///
+    /// # Errors
+    ///
+    /// As [`discover`](Self::discover).
+    pub async fn discover_from(self, source: impl Discover) -> Result<Client> {
+        let client = self.lazy_from(source)?;
+        if let Some(hub) = client.pool.hub() {
+            hub.first_list_in_time().await?;
+        }
+        Ok(client)
+    }
+
+    /// A client of the servers that `source` tells, whose calls wait until it has; see [`discover`](Self::discover). Must be called on
+    /// a runtime.
+    ///
+    /// # Errors
+    ///
+    /// As [`lazy`](Self::lazy), for all but the address.
+    pub fn lazy_from(mut self, source: impl Discover) -> Result<Client> {
+        self.settle()?;
+        let source = Box::new(source);
+        let pool = Pool::channel(source, self.settings, self.memory, self.speak, self.chosen);
+        Ok(Client { pool })
     }
 
     /// Gives access to places inside the process, for `memory://` addresses.

@@ -11,11 +11,13 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::Instant;
 
 use super::backoff::{self, Backoff};
+use super::channel::{Channel, Hub, Settings, Want};
 use super::link::Link;
 use super::names::Names;
 use super::pending::Micros;
 use super::speak::{Chosen, More, Speak};
 use crate::codec::Format;
+use crate::discovery::Discover;
 use crate::error::{Code, Error, Phase, Result};
 use crate::limits::Limits;
 use crate::protocol::tunnel;
@@ -44,6 +46,8 @@ enum Target {
     Lent(String),
     /// None, for this reason.
     Nowhere(Error),
+    /// Many servers, each of which has a pool of its own.
+    Channel(Channel),
 }
 
 type Dial = BoxFuture<'static, Result<Arc<dyn Link>>>;
@@ -88,6 +92,18 @@ impl Pool {
         Self::at(Target::Nowhere(error), None, speak, chosen)
     }
 
+    /// Calls that go to one or the other of many servers. Must be called on a runtime.
+    pub(super) fn channel(
+        source: Box<dyn Discover>,
+        settings: Settings,
+        memory: Option<Memory>,
+        speak: Arc<dyn Speak>,
+        chosen: Chosen,
+    ) -> Arc<Self> {
+        let channel = Channel::start(source, settings, memory, speak.clone(), chosen.clone());
+        Self::at(Target::Channel(channel), None, speak, chosen)
+    }
+
     fn at(target: Target, link: Option<Arc<dyn Link>>, speak: Arc<dyn Speak>, chosen: Chosen) -> Arc<Self> {
         let usual_timeout = chosen.limits.call_timeout.into();
         let state = Mutex::new(State { link, ..State::default() });
@@ -116,12 +132,22 @@ impl Pool {
             Target::Stream => "a stream".to_owned(),
             Target::Lent(name) => name.clone(),
             Target::Nowhere(_) => "nowhere".to_owned(),
+            Target::Channel(channel) => channel.hub().name().to_string(),
         }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
         // Whole values are put in and taken out; a panic leaves nothing half done.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The servers among which there is a choice, if there is one.
+    #[inline]
+    pub(super) fn hub(&self) -> Option<&Arc<Hub>> {
+        match &self.target {
+            Target::Channel(channel) => Some(channel.hub()),
+            _ => None,
+        }
     }
 
     /// The connection, if there is one that calls can be sent on.
@@ -136,7 +162,7 @@ impl Pool {
         let text = match &self.target {
             Target::Nowhere(error) => return error.clone(),
             Target::Lent(_) => "the connection has ended, and only its caller can make it again",
-            Target::Stream | Target::Address { .. } => "the stream has ended and cannot be made again",
+            _ => "the stream has ended and cannot be made again",
         };
         let error = Error::new(Code::Unavailable, text).in_phase(Phase::Connect);
         error.at_peer(self.name()).not_executed()
@@ -148,6 +174,10 @@ impl Pool {
     ///
     /// A dial that nobody waits for any more is dropped, and with it its socket.
     pub(crate) async fn link(self: &Arc<Self>) -> Result<Arc<dyn Link>> {
+        if let Some(hub) = self.hub() {
+            // Pools of a channel lie in one another, and futures do not.
+            return Box::pin(hub.link(Want::default())).await;
+        }
         let dial = {
             let mut state = self.state();
             if let Some(link) = &state.link {

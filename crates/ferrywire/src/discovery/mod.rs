@@ -10,9 +10,11 @@ use crate::error::Result;
 use crate::transport::{Address, BoxFuture};
 
 mod keeper;
+mod sources;
 mod status;
 
 pub use keeper::{ENDPOINTS_MAX, Keeper, News};
+pub use sources::Sources;
 pub use status::{Snapshot, Status};
 
 /// A source of servers.
@@ -59,6 +61,20 @@ pub trait Discover: Send + 'static {
     /// distrusted; 30 s unless it knows better.
     fn ttl(&self) -> Duration {
         Duration::from_secs(30)
+    }
+}
+
+impl<D: Discover + ?Sized> Discover for Box<D> {
+    fn name(&self) -> String {
+        (**self).name()
+    }
+
+    fn next(&mut self) -> BoxFuture<'_, Result<Vec<Endpoint>>> {
+        (**self).next()
+    }
+
+    fn ttl(&self) -> Duration {
+        (**self).ttl()
     }
 }
 

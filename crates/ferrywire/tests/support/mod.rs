@@ -14,6 +14,7 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinHandle;
 
 mod end;
+pub(crate) mod fleet;
 pub(crate) mod gob;
 pub(crate) mod raw;
 

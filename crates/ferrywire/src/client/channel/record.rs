@@ -1,0 +1,234 @@
+//! What a channel knows of one of its servers, and what it counts of all of them.
+
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+use super::load::Load;
+use super::standing::Standing;
+use crate::error::{Code, Error};
+
+/// What is counted of all servers together.
+#[derive(Debug)]
+pub(super) struct Tally {
+    began: Instant,
+    servers: AtomicUsize,
+    ejected: AtomicUsize,
+    down: AtomicUsize,
+    /// Somebody is down who was not.
+    pub(super) went_down: Notify,
+}
+
+impl Tally {
+    pub(super) fn new() -> Self {
+        let (servers, ejected, down) = Default::default();
+        Self { began: Instant::now(), servers, ejected, down, went_down: Notify::new() }
+    }
+
+    pub(super) fn nanos(&self) -> u64 {
+        u64::try_from(self.began.elapsed().as_nanos()).unwrap_or(u64::MAX)
+    }
+
+    fn millis(&self) -> u64 {
+        self.nanos() / 1_000_000
+    }
+
+    pub(super) fn set_servers(&self, count: usize) {
+        self.servers.store(count, Ordering::Relaxed);
+    }
+
+    /// Whether so many servers are out that those who were ejected are better than none.
+    pub(super) fn is_panic(&self) -> bool {
+        let out = self.ejected.load(Ordering::Relaxed) + self.down.load(Ordering::Relaxed);
+        2 * out > self.servers.load(Ordering::Relaxed)
+    }
+
+    /// Whether one more may be ejected.
+    fn may_eject(&self) -> bool {
+        2 * (self.ejected.load(Ordering::Relaxed) + 1) <= self.servers.load(Ordering::Relaxed)
+    }
+}
+
+/// What is known of one server; it outlives its place in the list while calls are under way.
+#[derive(Debug)]
+pub(super) struct Record {
+    /// Another for each server that was ever in the list.
+    pub(super) id: u64,
+    pub(super) tally: Arc<Tally>,
+    pub(super) load: Load,
+    standing: Standing,
+    /// As `state` has them, to be looked at for every call.
+    is_down: AtomicBool,
+    is_ejected: AtomicBool,
+    /// How many callers wait for a connection to it.
+    dialling: AtomicU32,
+    failures: AtomicU32,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    is_gone: bool,
+    is_redialled: bool,
+}
+
+impl Record {
+    pub(super) fn new(id: u64, tally: Arc<Tally>) -> Self {
+        Self {
+            id,
+            tally,
+            load: Load::default(),
+            standing: Standing::default(),
+            is_down: AtomicBool::new(false),
+            is_ejected: AtomicBool::new(false),
+            dialling: AtomicU32::new(0),
+            failures: AtomicU32::new(0),
+            state: Mutex::default(),
+        }
+    }
+
+    fn change<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
+        change(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Whether it is to be avoided. No clock is read for a server of good standing.
+    #[inline]
+    pub(super) fn is_avoided(&self) -> bool {
+        self.is_down.load(Ordering::Relaxed)
+            || self.dialling.load(Ordering::Relaxed) != 0
+            || self.is_ejected.load(Ordering::Relaxed) && self.is_out() && !self.tally.is_panic()
+    }
+
+    pub(super) fn is_down(&self) -> bool {
+        self.is_down.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn is_ejected(&self) -> bool {
+        self.is_ejected.load(Ordering::Relaxed) && self.is_out()
+    }
+
+    pub(super) fn failures(&self) -> u32 {
+        self.failures.load(Ordering::Relaxed)
+    }
+
+    /// Whether the time of its ejection is not over.
+    #[cold]
+    fn is_out(&self) -> bool {
+        if self.standing.out_until().is_some_and(|until| self.tally.millis() < until) {
+            return true;
+        }
+        self.change(|_| {
+            if self.is_ejected.swap(false, Ordering::Relaxed) {
+                self.tally.ejected.fetch_sub(1, Ordering::Relaxed);
+            }
+        });
+        false
+    }
+
+    /// A call was answered.
+    #[inline]
+    pub(super) fn answered(&self) {
+        self.standing.answered();
+    }
+
+    /// A call was not answered.
+    #[cold]
+    pub(super) fn failed(&self) {
+        self.failures.fetch_add(1, Ordering::Relaxed);
+        let now = self.tally.millis();
+        if !self.standing.failed(now) {
+            return;
+        }
+        self.change(|state| {
+            if !state.is_gone
+                && !self.is_ejected.load(Ordering::Relaxed)
+                && self.tally.may_eject()
+                && self.standing.eject(now, fastrand::f64())
+            {
+                self.is_ejected.store(true, Ordering::Relaxed);
+                self.tally.ejected.fetch_add(1, Ordering::Relaxed);
+                let millis = self.standing.out_until().map_or(0, |until| until - now);
+                tracing::warn!(server = self.id, millis, "a server that fails is ejected");
+            }
+        });
+    }
+
+    /// It cannot be connected to.
+    #[cold]
+    pub(super) fn went_down(&self) {
+        self.failures.fetch_add(1, Ordering::Relaxed);
+        let is_new = self.change(|state| {
+            let is_new = !state.is_gone && !self.is_down.swap(true, Ordering::Relaxed);
+            if is_new {
+                self.tally.down.fetch_add(1, Ordering::Relaxed);
+            }
+            is_new
+        });
+        if is_new {
+            self.tally.went_down.notify_one();
+        }
+    }
+
+    /// There is a connection to it.
+    pub(super) fn came_up(&self) {
+        if !self.is_down() {
+            return;
+        }
+        self.change(|_| {
+            if self.is_down.swap(false, Ordering::Relaxed) {
+                self.tally.down.fetch_sub(1, Ordering::Relaxed);
+            }
+        });
+    }
+
+    /// Whether whoever asks is to dial it until it is up again, since nobody else does.
+    pub(super) fn begins_redial(&self) -> bool {
+        self.change(|state| self.is_down() && !std::mem::replace(&mut state.is_redialled, true))
+    }
+
+    pub(super) fn ends_redial(&self) {
+        self.change(|state| state.is_redialled = false);
+    }
+
+    /// It has left the list.
+    pub(super) fn leaves(&self) {
+        self.change(|state| {
+            state.is_gone = true;
+            if self.is_down.swap(false, Ordering::Relaxed) {
+                self.tally.down.fetch_sub(1, Ordering::Relaxed);
+            }
+            if self.is_ejected.swap(false, Ordering::Relaxed) {
+                self.tally.ejected.fetch_sub(1, Ordering::Relaxed);
+            }
+        });
+    }
+}
+
+/// Somebody who waits for a connection: others prefer another server meanwhile.
+pub(super) struct Dialling<'r>(&'r Record);
+
+impl<'r> Dialling<'r> {
+    pub(super) fn begin(record: &'r Record) -> Self {
+        record.dialling.fetch_add(1, Ordering::Relaxed);
+        Self(record)
+    }
+}
+
+impl Drop for Dialling<'_> {
+    fn drop(&mut self) {
+        self.0.dialling.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// Whether an error says that its server does not work, and not that the call was a bad one.
+pub(super) fn is_servers_fault(error: &Error) -> bool {
+    match error.code() {
+        Code::Unavailable | Code::DeadlineExceeded => true,
+        // It has too much to do, or is not the server that it is taken for.
+        Code::ResourceExhausted | Code::Unimplemented => error.is_remote() && !error.may_have_run(),
+        Code::DataLoss => !error.is_remote(),
+        _ => false,
+    }
+}
