@@ -17,7 +17,7 @@ use crate::error::{Code, Error, Result};
 use crate::limits::Limits;
 use crate::message::Head;
 use crate::protocol::{Native, Protocol};
-use crate::transport::{IntoAddress, Memory, Stream};
+use crate::transport::{IntoAddress, Memory, Stream, Transport, Transports};
 
 mod backoff;
 mod broadcast;
@@ -68,7 +68,7 @@ pub struct Client {
 #[must_use]
 pub struct Builder {
     chosen: Chosen,
-    memory: Option<Memory>,
+    transports: Transports,
     speak: Arc<dyn Speak>,
     /// What the server may call.
     pub(crate) offered: Option<Offered>,
@@ -105,7 +105,7 @@ impl Client {
             zone: String::new(),
         };
         let (chosen, sources) = (Chosen::default(), Sources::default());
-        Builder { chosen, memory: None, speak, offered: None, settings, sources }
+        Builder { chosen, transports: Transports::default(), speak, offered: None, settings, sources }
     }
 
     /// What is known of the servers, of a client that discovers them; `None` of a client of one address.
@@ -278,14 +278,20 @@ impl Builder {
     pub fn lazy_from(mut self, source: impl Discover) -> Result<Client> {
         self.settle()?;
         let source = Box::new(source);
-        let pool = Pool::channel(source, self.settings, self.memory, self.speak, self.chosen);
+        let pool = Pool::channel(source, self.settings, self.transports, self.speak, self.chosen);
         Ok(Client { pool })
     }
 
-    /// Gives access to places inside the process, for `memory://` addresses.
-    pub fn memory(mut self, memory: &Memory) -> Self {
-        self.memory = Some(memory.clone());
+    /// Reaches places through this transport, before those that it was given and those of the system: a simulated network, say, or a
+    /// wire of one's own. [`Transport::reaches`] says which places.
+    pub fn transport(mut self, transport: impl Transport) -> Self {
+        self.transports.add(transport);
         self
+    }
+
+    /// Gives access to places inside the process, for `memory://` addresses.
+    pub fn memory(self, memory: &Memory) -> Self {
+        self.transport(memory.clone())
     }
 
     /// A client of the server at `address`, connected; see [`Client::connect`].
@@ -307,7 +313,7 @@ impl Builder {
     /// cannot offer the services that were registered; [`Code::AlreadyExists`] if two of these have one name.
     pub fn lazy(mut self, address: impl IntoAddress) -> Result<Client> {
         self.settle()?;
-        let pool = Pool::new(address.into_address()?, self.memory, self.speak, self.chosen);
+        let pool = Pool::new(address.into_address()?, self.transports, self.speak, self.chosen);
         Ok(Client { pool })
     }
 

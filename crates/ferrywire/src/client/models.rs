@@ -11,7 +11,7 @@ use futures_util::{FutureExt, StreamExt};
 
 use super::connection::Connection;
 use super::link::Link;
-use super::pool::tests::pool;
+use super::pool::tests::{pool, within};
 use super::speak::{Chosen, More, Speak};
 use super::{Client, driver};
 use crate::codec::Format;
@@ -20,7 +20,7 @@ use crate::limits::Limits;
 use crate::protocol::tunnel::Tunnel;
 use crate::stage::{CALL, CANCEL, Far, LEAVE, MORE, PING, PONG, Plain, REPLY, way, wire};
 use crate::sync::{JoinHandle, block_on, model, spawn, stop_exploring, thread};
-use crate::transport::{self, Memory, Stream};
+use crate::transport::{Memory, Stream};
 
 /// Speaks [`Plain`], and shows the connection.
 #[derive(Default)]
@@ -575,7 +575,7 @@ fn a_call_that_crosses_the_servers_leave_is_answered_or_has_not_run() {
 fn callers_on_several_threads_share_one_connection() {
     model(|| {
         let (memory, place) = (Memory::new(), "memory://place".parse().expect("an address"));
-        let _listener = block_on(transport::listen(&place, Some(&memory))).expect("the place is free");
+        let _listener = block_on(within(&memory).listen(&place)).expect("the place is free");
         let (pool, doors) = pool(&memory);
         let callers = [(); 2].map(|()| {
             let pool = pool.clone();

@@ -22,7 +22,7 @@ use crate::error::{Code, Error, Phase, Result};
 use crate::limits::Limits;
 use crate::protocol::tunnel;
 use crate::sync::{Mutex, MutexGuard};
-use crate::transport::{self, Address, BoxFuture, Memory, Stream};
+use crate::transport::{Address, BoxFuture, Stream, Transports};
 
 /// The connection to one server.
 pub(crate) struct Pool {
@@ -38,7 +38,7 @@ pub(crate) struct Pool {
 enum Target {
     Address {
         address: Address,
-        memory: Option<Memory>,
+        transports: Transports,
     },
     /// A single stream, which cannot be made again.
     Stream,
@@ -63,12 +63,12 @@ struct State {
 impl Pool {
     pub(crate) fn new(
         address: Address,
-        memory: Option<Memory>,
+        transports: Transports,
         speak: Arc<dyn Speak>,
         chosen: Chosen,
     ) -> Arc<Self> {
         let chosen = chosen.at(&address);
-        Self::at(Target::Address { address, memory }, None, speak, chosen)
+        Self::at(Target::Address { address, transports }, None, speak, chosen)
     }
 
     /// Calls over a stream that exists already.
@@ -96,11 +96,11 @@ impl Pool {
     pub(super) fn channel(
         source: Box<dyn Discover>,
         settings: Settings,
-        memory: Option<Memory>,
+        transports: Transports,
         speak: Arc<dyn Speak>,
         chosen: Chosen,
     ) -> Arc<Self> {
-        let channel = Channel::start(source, settings, memory, speak.clone(), chosen.clone());
+        let channel = Channel::start(source, settings, transports, speak.clone(), chosen.clone());
         Self::at(Target::Channel(channel), None, speak, chosen)
     }
 
@@ -231,20 +231,20 @@ async fn dial(pool: Arc<Pool>, not_before: Option<Instant>) -> Result<Arc<dyn Li
 }
 
 async fn make(pool: &Pool) -> Result<Arc<dyn Link>> {
-    let Target::Address { address, memory } = &pool.target else {
+    let Target::Address { address, transports } = &pool.target else {
         return Err(pool.cannot_dial());
     };
-    let mut stream = transport::dial(address, memory.as_ref()).await?;
+    let mut stream = transports.dial(address).await?;
     let first = match address.tunnel().filter(|_| !pool.speak.asks_for_paths()) {
         None => Vec::new(),
         Some(path) => open_tunnel(pool, path, &mut stream)
             .await
             .map_err(|error| error.in_phase(Phase::Connect).at_peer(address.to_string()).not_executed())?,
     };
-    let (address, memory) = (address.clone(), memory.clone());
+    let (address, transports) = (address.clone(), transports.clone());
     let more: More = Arc::new(move || {
-        let (address, memory) = (address.clone(), memory.clone());
-        Box::pin(async move { transport::dial(&address, memory.as_ref()).await })
+        let (address, transports) = (address.clone(), transports.clone());
+        Box::pin(async move { transports.dial(&address).await })
     });
     Ok(pool.speak.start(stream, first, &pool.chosen, Some(more)))
 }
@@ -285,6 +285,7 @@ pub(super) mod tests {
     use super::super::link::{Outgoing, Room, Sent, Settle};
     use super::*;
     use crate::protocol::tunnel::Tunnel;
+    use crate::transport::Memory;
 
     /// A connection that does nothing but be open or not.
     #[derive(Default)]
@@ -352,9 +353,15 @@ pub(super) mod tests {
         }
     }
 
+    pub(in super::super) fn within(memory: &Memory) -> Transports {
+        let mut transports = Transports::default();
+        transports.add(memory.clone());
+        transports
+    }
+
     pub(in super::super) fn pool(memory: &Memory) -> (Arc<Pool>, Arc<Doors>) {
         let (doors, address) = (Arc::new(Doors::default()), "memory://place".parse().expect("an address"));
-        (Pool::new(address, Some(memory.clone()), doors.clone(), Chosen::default()), doors)
+        (Pool::new(address, within(memory), doors.clone(), Chosen::default()), doors)
     }
 
     /// L11, at random: there is never a second connection, and whoever waits for one gets it or an error, whether
@@ -372,8 +379,7 @@ pub(super) mod tests {
                 match random.u8(0..4) {
                     0 => listener = None,
                     1 if listener.is_none() => {
-                        listener =
-                            Some(transport::listen(&place, Some(&memory)).await.expect("the place is free"));
+                        listener = Some(within(&memory).listen(&place).await.expect("the place is free"));
                     }
                     2 => doors.0.lock().expect("nobody panicked").iter().for_each(|door| door.close()),
                     _ => {}

@@ -14,7 +14,7 @@ use crate::limits::Limits;
 use crate::protocol::browser::{Allowed, without_port};
 use crate::protocol::tunnel::Paths;
 use crate::service::Service;
-use crate::transport::{self, Address, IntoAddress, Listen, Memory, Place, Stream};
+use crate::transport::{Address, IntoAddress, Listen, Memory, Place, Stream, Transport, Transports};
 
 #[cfg(not(feature = "http"))]
 mod absent;
@@ -88,7 +88,7 @@ pub struct Builder {
     limits: Limits,
     checksum: bool,
     compression: Option<Compression>,
-    memory: Option<Memory>,
+    transports: Transports,
     hides_page: bool,
     allowed: Allowed,
 }
@@ -328,10 +328,16 @@ impl Builder {
         self
     }
 
-    /// Gives access to places inside the process, for `memory://` addresses.
-    pub fn memory(mut self, memory: &Memory) -> Self {
-        self.memory = Some(memory.clone());
+    /// Reaches places through this transport, before those that it was given and those of the system: a simulated network, say, or a
+    /// wire of one's own. [`Transport::reaches`] says which places.
+    pub fn transport(mut self, transport: impl Transport) -> Self {
+        self.transports.add(transport);
         self
+    }
+
+    /// Gives access to places inside the process, for `memory://` addresses.
+    pub fn memory(self, memory: &Memory) -> Self {
+        self.transport(memory.clone())
     }
 
     /// Hides the page of services at `/debug/rpc`, `/debug/wgrpc` and `/debug/geerpc`, which is shown otherwise. Over plain
@@ -375,7 +381,7 @@ impl Builder {
             addresses.push(address?);
             own.push(spoken.transpose()?);
         }
-        let memory = self.memory.clone();
+        let transports = self.transports.clone();
         let tunnels = addresses.iter().filter_map(|address| address.tunnel());
         let tunnels = tunnels.filter(|path| !path.is_empty()).map(str::to_owned).collect();
         for address in &addresses {
@@ -385,7 +391,7 @@ impl Builder {
         }
         let mut server = self.make(tunnels)?;
         for (address, own) in addresses.iter().zip(own) {
-            let listener = transport::listen(address, memory.as_ref()).await?;
+            let listener = transports.listen(address).await?;
             server.addresses.push(listener.address());
             server.doors.push(Door { listener, spoken: own.unwrap_or(server.spoken) });
         }

@@ -23,6 +23,10 @@ const HELD_LEN: usize = 64 * 1024;
 const BACKLOG: usize = 128;
 
 impl Transport for Memory {
+    fn reaches(&self, place: &Place) -> bool {
+        matches!(place, Place::Memory(_))
+    }
+
     fn dial<'a>(&'a self, place: &'a Place) -> BoxFuture<'a, io::Result<Stream>> {
         Box::pin(async move {
             let Place::Memory(name) = place else {

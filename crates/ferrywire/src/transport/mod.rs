@@ -54,6 +54,12 @@ impl std::fmt::Debug for Stream {
 
 /// Makes streams to a place, and accepts them at one.
 pub trait Transport: Send + Sync + 'static {
+    /// Whether places of this kind are its own; all are, unless it says otherwise.
+    fn reaches(&self, place: &Place) -> bool {
+        let _ = place;
+        true
+    }
+
     /// A new stream to `place`.
     ///
     /// # Cancel safety
@@ -98,39 +104,53 @@ pub trait Listen: Send + 'static {
     fn address(&self) -> Address;
 }
 
-/// The transport that reaches `place`; `memory` serves the places inside the process.
-fn transport_of<'a>(place: &Place, memory: Option<&'a Memory>) -> Result<&'a dyn Transport> {
-    match place {
-        Place::Tcp(_) => Ok(&Tcp),
-        Place::Unix(_) => Ok(&Unix),
-        Place::Memory(name) => match memory {
-            Some(memory) => Ok(memory),
-            None => Err(Error::new(
-                Code::InvalidArgument,
-                format!("memory://{name} is inside a `Memory`: hand it to the builder"),
-            )
-            .in_phase(Phase::Connect)
-            .not_executed()),
-        },
+/// The transports of a client or a server: those that it was given, and behind them those of the system.
+#[derive(Clone, Default)]
+pub(crate) struct Transports(Vec<Arc<dyn Transport>>);
+
+impl Transports {
+    /// Adds one, which comes before all others.
+    pub(crate) fn add(&mut self, transport: impl Transport) {
+        self.0.insert(0, Arc::new(transport));
+    }
+
+    fn reaching(&self, place: &Place) -> Result<&dyn Transport> {
+        if let Some(own) = self.0.iter().find(|transport| transport.reaches(place)) {
+            return Ok(&**own);
+        }
+        match place {
+            Place::Tcp(_) => Ok(&Tcp),
+            Place::Unix(_) => Ok(&Unix),
+            Place::Memory(name) => {
+                let text = format!("memory://{name} is inside a `Memory`: hand it to the builder");
+                Err(Error::new(Code::InvalidArgument, text).in_phase(Phase::Connect).not_executed())
+            }
+        }
+    }
+
+    /// A new stream to `address`.
+    pub(crate) async fn dial(&self, address: &Address) -> Result<Stream> {
+        let transport = self.reaching(address.place())?;
+        transport.dial(address.place()).await.map_err(|cause| {
+            Error::new(Code::Unavailable, cause.to_string())
+                .in_phase(Phase::Connect)
+                .at_peer(address.to_string())
+                .not_executed()
+                .caused_by(cause)
+        })
+    }
+
+    /// A listener at `address`.
+    pub(crate) async fn listen(&self, address: &Address) -> Result<Box<dyn Listen>> {
+        let transport = self.reaching(address.place())?;
+        transport.listen(address.place()).await.map_err(|cause| {
+            Error::new(Code::Unavailable, format!("cannot listen on {address}: {cause}")).caused_by(cause)
+        })
     }
 }
 
-/// A new stream to `address`.
-pub(crate) async fn dial(address: &Address, memory: Option<&Memory>) -> Result<Stream> {
-    let transport = transport_of(address.place(), memory)?;
-    transport.dial(address.place()).await.map_err(|cause| {
-        Error::new(Code::Unavailable, cause.to_string())
-            .in_phase(Phase::Connect)
-            .at_peer(address.to_string())
-            .not_executed()
-            .caused_by(cause)
-    })
-}
-
-/// A listener at `address`.
-pub(crate) async fn listen(address: &Address, memory: Option<&Memory>) -> Result<Box<dyn Listen>> {
-    let transport = transport_of(address.place(), memory)?;
-    transport.listen(address.place()).await.map_err(|cause| {
-        Error::new(Code::Unavailable, format!("cannot listen on {address}: {cause}")).caused_by(cause)
-    })
+impl std::fmt::Debug for Transports {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Transports").field("own", &self.0.len()).finish_non_exhaustive()
+    }
 }

@@ -24,7 +24,7 @@ use crate::balance::{Ask, Balance, Choose, Load};
 use crate::discovery::{Discover, Endpoint, Health, Keeper, News, Status};
 use crate::error::{Code, Error, Phase, Result};
 use crate::sync;
-use crate::transport::{Address, Memory};
+use crate::transport::{Address, Transports};
 
 mod budget;
 mod load;
@@ -74,7 +74,7 @@ impl Drop for Channel {
 /// What calls and the channel's task share.
 pub(super) struct Hub {
     settings: Settings,
-    memory: Option<Memory>,
+    transports: Transports,
     speak: Arc<dyn Speak>,
     chosen: Chosen,
     /// What the source is called.
@@ -135,7 +135,7 @@ impl Channel {
     pub(super) fn start(
         source: Box<dyn Discover>,
         settings: Settings,
-        memory: Option<Memory>,
+        transports: Transports,
         speak: Arc<dyn Speak>,
         chosen: Chosen,
     ) -> Self {
@@ -143,7 +143,7 @@ impl Channel {
         let keeper = Keeper::new(source, status.clone());
         let hub = Arc::new(Hub {
             settings,
-            memory,
+            transports,
             speak,
             chosen,
             name,
@@ -283,7 +283,8 @@ impl Hub {
     }
 
     fn member(&self, address: &Address) -> Arc<Member> {
-        let pool = Pool::new(address.clone(), self.memory.clone(), self.speak.clone(), self.chosen.clone());
+        let pool =
+            Pool::new(address.clone(), self.transports.clone(), self.speak.clone(), self.chosen.clone());
         let record = Record::new(self.next_id.fetch_add(1, Ordering::Relaxed), self.tally.clone());
         Arc::new(Member::new(address.clone(), record, pool))
     }
