@@ -18,3 +18,5 @@ mod connections;
 mod json_rpc;
 #[path = "http/lists.rs"]
 mod lists;
+#[path = "http/pages.rs"]
+mod pages;

@@ -94,6 +94,8 @@ pub struct Paths {
     pub tunnels: Vec<String>,
     /// Where pages are; nowhere, if they are not shown.
     pub pages: Vec<&'static str>,
+    /// Where pages of plug-ins are, and everything below; longer paths first.
+    pub plugged: Vec<String>,
     /// Who is answered beside those who always are.
     pub allowed: Allowed,
 }

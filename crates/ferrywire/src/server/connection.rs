@@ -13,6 +13,7 @@ use tokio::time::Instant;
 
 use super::bell::Bell;
 use super::conduct::Conduct;
+use super::http;
 use super::router::{Route, Router, Run, Tally};
 use super::seats::{Pending, Seats};
 use super::spawned::{Finished, Outcome};
@@ -44,6 +45,8 @@ pub(crate) struct Shared {
     pub(crate) compression: Option<Compression>,
     /// What is answered over HTTP, and whom.
     pub(crate) paths: Paths,
+    /// Who answers at the paths of plug-ins.
+    pub(crate) shelf: http::Shelf,
     /// Calls that have not finished, on all connections.
     pub(crate) running: AtomicUsize,
     /// Bytes that connections hold: what has come and is not done with, what is to be sent.
@@ -60,8 +63,21 @@ impl Shared {
     pub(crate) fn new(router: Router, limits: Limits) -> Self {
         let (running, held, serving) = (AtomicUsize::new(0), AtomicUsize::new(0), AtomicUsize::new(0));
         let (checksum, compression, hits) = (false, None, Hits::default());
-        let (paths, held_soft_max) = (Paths::default(), limits.bytes_in_flight_max / 100 * 95);
-        Self { router, limits, checksum, compression, paths, running, held, held_soft_max, serving, hits }
+        let (paths, shelf) = (Paths::default(), http::Shelf::default());
+        let held_soft_max = limits.bytes_in_flight_max / 100 * 95;
+        Self {
+            router,
+            limits,
+            checksum,
+            compression,
+            paths,
+            shelf,
+            running,
+            held,
+            held_soft_max,
+            serving,
+            hits,
+        }
     }
 
     /// A connection holds so many bytes from now on, of which it has said `said` before; names the limit if all

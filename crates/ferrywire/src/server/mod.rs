@@ -45,6 +45,8 @@ use spoken::Spoken;
 pub(crate) use bell::{Bell, Order};
 pub(crate) use connection::Shared;
 pub(crate) use drive::serve;
+#[cfg(feature = "http")]
+pub use http::Pages;
 pub(crate) use router::Router;
 pub use spoken::Speaks;
 
@@ -91,6 +93,7 @@ pub struct Builder {
     transports: Transports,
     hides_page: bool,
     allowed: Allowed,
+    shelf: http::Shelf,
 }
 
 impl Server {
@@ -193,6 +196,7 @@ impl std::fmt::Debug for Server {
         f.debug_struct("Server")
             .field("services", &self.inner.shared.router)
             .field("addresses", &self.addresses)
+            .field("pages", &self.inner.shared.shelf)
             .finish_non_exhaustive()
     }
 }
@@ -412,7 +416,7 @@ impl Builder {
         self.make(Vec::new())
     }
 
-    fn make(self, mut tunnels: Vec<String>) -> Result<Server> {
+    fn make(mut self, mut tunnels: Vec<String>) -> Result<Server> {
         if let Some(compression) = self.compression {
             compression.check()?;
         }
@@ -425,11 +429,15 @@ impl Builder {
         limits.connections_max = limits.connections_max.min(descriptors_max() / 2);
         tunnels.extend(accept::tunnels().map(str::to_owned));
         let pages = if self.hides_page { Vec::new() } else { accept::PAGES.to_vec() };
+        let plugged = self
+            .shelf
+            .sort(|path| tunnels.iter().any(|tunnel| tunnel == path) || accept::PAGES.contains(&path))?;
         let inner = Inner {
             shared: Arc::new(Shared {
                 checksum: self.checksum,
                 compression: self.compression,
-                paths: Paths { tunnels, pages, allowed: self.allowed },
+                paths: Paths { tunnels, pages, plugged, allowed: self.allowed },
+                shelf: self.shelf,
                 ..Shared::new(router, limits)
             }),
             connections: Arc::default(),

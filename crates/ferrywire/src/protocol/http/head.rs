@@ -36,6 +36,11 @@ pub(crate) enum Wanted {
         /// Which of the [pages](Paths::pages).
         at: usize,
     },
+    /// A page of a plug-in.
+    Plugged {
+        /// Which of the [paths](Paths::plugged).
+        at: usize,
+    },
     /// Whether a page may call; a browser asks that by itself.
     Leave,
     /// Something else than a `CONNECT` where tunnels are.
@@ -48,7 +53,7 @@ pub(crate) enum Wanted {
 }
 
 /// Where JSON-RPC is, beside `/`.
-const JSON_RPC_PATH: &str = "/jsonrpc";
+pub(crate) const JSON_RPC_PATH: &str = "/jsonrpc";
 
 /// What a request asks for.
 ///
@@ -65,6 +70,15 @@ pub(crate) fn judge(head: &Parts, paths: &Paths) -> Result<Wanted, Refusal> {
     }
     if paths.tunnels.iter().any(|tunnel| tunnel == path) {
         return Ok(Wanted::Tunnel);
+    }
+    if let Some(at) = paths.plugged.iter().position(|root| is_at_or_below(path, root)) {
+        // Nobody has said of a plug-in what the pages of an allowed site may do with it.
+        let agent = head.headers.get(header::USER_AGENT).map(HeaderValue::as_bytes).unwrap_or_default();
+        if is_page || agent.starts_with(b"Mozilla/") {
+            let text = "this is not for web pages";
+            return Err(Refusal::new(StatusCode::FORBIDDEN, Code::PermissionDenied, text));
+        }
+        return Ok(Wanted::Plugged { at });
     }
     if head.method == Method::OPTIONS && is_page {
         return Ok(Wanted::Leave);
@@ -98,6 +112,10 @@ pub(crate) fn judge(head: &Parts, paths: &Paths) -> Result<Wanted, Refusal> {
         }
         _ => Ok(Wanted::NoCall { name: unescaped(path).into_owned() }),
     }
+}
+
+fn is_at_or_below(path: &str, root: &str) -> bool {
+    path.strip_prefix(root).is_some_and(|below| below.is_empty() || below.starts_with('/'))
 }
 
 /// Lets a request in, or not; says whether a page of an allowed site has made it.

@@ -110,7 +110,7 @@ mod unread;
 
 pub use fault::status_of;
 pub(crate) use fault::{Refusal, body_of, missing};
-pub(crate) use head::{Wanted, is_own_header, judge, metadata_of, timeout_of};
+pub(crate) use head::{JSON_RPC_PATH, Wanted, is_own_header, judge, metadata_of, timeout_of};
 pub use post::{Post, PostReplies, PostWriter};
 pub use replies::Replies;
 pub(crate) use reply::Ended;

@@ -17,6 +17,7 @@ use tokio::time::Instant;
 use super::content::{Content, Held};
 use super::engine::Engine;
 use super::pace::Pace;
+use super::pages;
 use crate::body::{Body, SPLICE_LEN_MIN};
 use crate::codec::Format;
 use crate::error::{Code, Error};
@@ -29,6 +30,7 @@ use crate::protocol::jsonrpc;
 use crate::protocol::netrpc::page::{self, Listed};
 use crate::protocol::tunnel::MUST_CONNECT;
 use crate::server::accept;
+use crate::server::bell::Bell;
 use crate::server::connection::Shared;
 use crate::sync::{Mutex, MutexGuard};
 use crate::timer;
@@ -41,6 +43,8 @@ pub(super) struct Desk(Arc<Drawers>);
 struct Drawers {
     shared: Arc<Shared>,
     peer: Arc<Peer>,
+    /// Says when the connection is to end.
+    bell: Arc<Bell>,
     pace: Arc<Mutex<Pace>>,
     /// Away while a call runs in it, and lost with a call that is dropped.
     calls: Mutex<Option<Box<Engine<Http>>>>,
@@ -73,9 +77,10 @@ impl Service<Request<Incoming>> for Desk {
 
 impl Desk {
     /// For a connection whose first byte came at `began`.
-    pub(super) fn new(shared: Arc<Shared>, peer: Arc<Peer>, began: Instant) -> Self {
+    pub(super) fn new(shared: Arc<Shared>, peer: Arc<Peer>, bell: Arc<Bell>, began: Instant) -> Self {
         let pace = Arc::new(Mutex::new(Pace::beginning(began)));
-        Self(Arc::new(Drawers { shared, peer, pace, calls: Mutex::default(), lists: Mutex::default() }))
+        let (calls, lists) = (Mutex::default(), Mutex::default());
+        Self(Arc::new(Drawers { shared, peer, bell, pace, calls, lists }))
     }
 
     pub(super) fn pace(&self) -> &Arc<Mutex<Pace>> {
@@ -145,6 +150,7 @@ impl Desk {
                 headers.insert(header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
                 Ok(response)
             }
+            Wanted::Plugged { at } => self.show(at, head, body).await,
             Wanted::Leave => Ok(leave()),
             Wanted::Tunnel => {
                 let text = format!("{MUST_CONNECT}\n");
@@ -241,6 +247,26 @@ impl Desk {
             false => *locked(&self.0.lists) = Some(engine),
         }
         Ok(response)
+    }
+
+    /// Answers by the pages at this place.
+    async fn show(&self, at: usize, head: &Parts, body: Incoming) -> Result<Response<Content>, Refusal> {
+        let shared = &self.0.shared;
+        let Some(pages) = shared.shelf.at(at) else {
+            return Err(Refusal::new(StatusCode::NOT_FOUND, Code::NotFound, "nothing is here"));
+        };
+        let most = pages.body_len_max().min(shared.limits.frame_len_max);
+        let (whole, held) = self.gather(body, most).await?;
+        let request = pages::request(head, &self.0.peer, whole);
+        let answering = pages::answer(&**pages, request, &self.0.bell);
+        let answered = tokio::time::timeout(shared.limits.handler_timeout_max, answering).await;
+        drop(held);
+        let answered = answered.unwrap_or_else(|_| {
+            let text = "the page has not answered in its time";
+            Err(Refusal::new(StatusCode::GATEWAY_TIMEOUT, Code::DeadlineExceeded, text))
+        });
+        // Not counted among what connections hold: pages may answer many with the same bytes.
+        Ok(answered?.map(Content::new))
     }
 
     /// All of a body of at most so many bytes, counted among what all connections hold.

@@ -23,7 +23,11 @@ mod answer;
 mod content;
 mod engine;
 mod pace;
+mod pages;
 mod wire;
+
+pub use pages::Pages;
+pub(super) use pages::Shelf;
 
 /// Whether requests of HTTP are served.
 pub(super) const IS_SERVED: bool = true;
@@ -46,7 +50,7 @@ pub(super) async fn serve(
 ) {
     let _serving = Serving::begin(&shared);
     let peer = stream.peer.clone();
-    let desk = Desk::new(shared.clone(), peer.clone(), began);
+    let desk = Desk::new(shared.clone(), peer.clone(), bell.clone(), began);
     let wire = Wire::new(stream, first, shared.clone(), desk.pace().clone());
     let limits = &shared.limits;
     let mut builder = http1::Builder::new();
