@@ -112,17 +112,23 @@ impl Drop for Context {
     }
 }
 
-/// Tells when a call is withdrawn; see [`Context::cancellation`].
+/// Tells when something is to end: that a call is withdrawn ([`Context::cancellation`]), or that a server is to be taken off the lists
+/// ([`Announce`](crate::server::Announce)).
 #[derive(Clone, Debug)]
 pub struct Cancellation(CancellationToken);
 
 impl Cancellation {
-    /// Whether the call has been withdrawn. A call that ends by itself never is.
+    /// For what ends when `token` says so.
+    pub(crate) fn told_by(token: CancellationToken) -> Self {
+        Self(token)
+    }
+
+    /// Whether it is to end. A call that has ended by itself never is.
     pub fn is_cancelled(&self) -> bool {
         self.0.is_cancelled()
     }
 
-    /// Waits until the call is withdrawn; for ever, if it ends by itself.
+    /// Waits until it is to end; for ever, if it is a call that ends by itself.
     pub fn cancelled(&self) -> impl Future<Output = ()> + Send + 'static {
         self.0.clone().cancelled_owned()
     }

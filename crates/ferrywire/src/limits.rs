@@ -103,7 +103,11 @@ pub struct Limits {
     /// gomorpc's; 1 ms unless set, and nothing waits if it is zero. It has to be shorter than
     /// [`stall_timeout`](Self::stall_timeout).
     pub reply_latency_min: Duration,
-    /// The time that calls have to finish once a server is shut down; 30 s unless set.
+    /// The time for which a server that was shut down goes on accepting and serving, once it was taken off the lists of servers, so
+    /// that nobody who has an old one meets a closed door; 3 s unless set. A server that nobody
+    /// [announces](crate::server::Builder::announce) does not wait.
+    pub drain_delay: Duration,
+    /// The time that calls have to finish once a server drains; 30 s unless set.
     pub drain_timeout: Duration,
 
     /// Calls of unknown methods in 10 s after which a connection is closed; 100 unless set. Connections of gomorpc, whose
@@ -180,6 +184,7 @@ impl Default for Limits {
             handler_timeout: Duration::from_secs(30),
             handler_timeout_max: Duration::from_secs(3600),
             reply_latency_min: Duration::from_millis(1),
+            drain_delay: Duration::from_secs(3),
             drain_timeout: Duration::from_secs(30),
             unknown_methods_max: 100,
             undecodable_bodies_max: 16,

@@ -6,7 +6,9 @@
 use std::time::Duration;
 
 use ferrywire::protocol::{Native, NetRpc};
-use ferrywire::{Client, Code, Limits, Phase, Server};
+use ferrywire::server::{Announce, Served};
+use ferrywire::transport::{BoxFuture, Memory};
+use ferrywire::{Cancellation, Client, Code, Limits, Phase, Server};
 use tokio::io::AsyncReadExt;
 use tokio::time::{Instant, timeout};
 
@@ -872,6 +874,46 @@ mod handler_timeout {
             assert_eq!(began.elapsed().as_secs(), time);
             rig.bench.gone(1).await;
             assert_eq!(client.twice(21).await.unwrap(), 42);
+        }
+    }
+}
+
+mod drain_delay {
+    use super::*;
+
+    /// Row F12: who has an old list of servers meets no closed door.
+    #[tokio::test(start_paused = true)]
+    async fn a_server_off_the_lists_serves_for_so_long() {
+        for (limit, time) in [(None, 3), (Some(7), 7)] {
+            let memory = Memory::new();
+            let limits = limits(|limits| {
+                limits.drain_delay = limit.map_or(limits.drain_delay, Duration::from_secs);
+            });
+            let builder = Server::builder().register(ProbeServer::new(Bench::new())).limits(limits);
+            let server = builder.announce(Silent).memory(&memory).bind("memory://known").await.unwrap();
+            let (address, handle) = (server.address(), server.handle());
+            let running = tokio::spawn(server.run());
+            settle().await;
+            let began = Instant::now();
+
+            handle.shutdown();
+            tokio::time::sleep(Duration::from_secs(time) - Duration::from_millis(1)).await;
+
+            let mut raw = RawClient::dial(&address, &memory).await;
+            raw.ask(1, "Probe.Twice", &21_i64).await;
+            raw.hears(1, 42_i64).await;
+            drop(raw);
+            in_time("the server ends", running).await.unwrap().unwrap();
+            assert_eq!(began.elapsed().as_secs(), time);
+        }
+    }
+
+    /// Says nothing to anybody.
+    struct Silent;
+
+    impl Announce for Silent {
+        fn announce(self: Box<Self>, _served: Served, leaving: Cancellation) -> BoxFuture<'static, ()> {
+            Box::pin(leaving.cancelled())
         }
     }
 }

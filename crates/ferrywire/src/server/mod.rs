@@ -1,7 +1,7 @@
 //! The answering bank: a server, its services, the places where it listens.
 
 use std::future::Future;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use tokio::task::JoinSet;
@@ -19,6 +19,7 @@ use crate::transport::{Address, IntoAddress, Listen, Memory, Place, Stream, Tran
 #[cfg(not(feature = "http"))]
 mod absent;
 mod accept;
+mod announce;
 mod bell;
 mod both;
 mod conduct;
@@ -39,9 +40,11 @@ mod spoken;
 
 #[cfg(not(feature = "http"))]
 use absent as http;
+use announce::Announcing;
 use connections::Connections;
 use spoken::Spoken;
 
+pub use announce::{Announce, Served};
 pub(crate) use bell::{Bell, Order};
 pub(crate) use connection::Shared;
 pub(crate) use drive::serve;
@@ -61,6 +64,7 @@ pub use spoken::Speaks;
 pub struct Server {
     inner: Arc<Inner>,
     doors: Vec<Door>,
+    announcers: Vec<Box<dyn Announce>>,
     addresses: Vec<Address>,
     /// What is spoken over streams that come through no door.
     spoken: Spoken,
@@ -76,7 +80,12 @@ pub(crate) struct Inner {
     shared: Arc<Shared>,
     connections: Arc<Connections>,
     tasks: TaskTracker,
+    /// It was told to shut down.
     shutdown: CancellationToken,
+    /// Nobody is accepted any more, and what runs is finished.
+    draining: CancellationToken,
+    /// Whether announcers run, who are told first; decided by whoever comes first, the running or the shutdown.
+    is_announced: OnceLock<bool>,
 }
 
 /// Collects what a server is made of.
@@ -94,6 +103,7 @@ pub struct Builder {
     hides_page: bool,
     allowed: Allowed,
     shelf: http::Shelf,
+    announcers: Vec<Box<dyn Announce>>,
 }
 
 impl Server {
@@ -131,13 +141,15 @@ impl Server {
     /// Dropping the future stops the server at once: listeners and connections are closed, running calls
     /// are dropped.
     pub async fn run(self) -> Result<()> {
-        let Self { inner, doors, .. } = self;
+        let Self { inner, doors, announcers, addresses, .. } = self;
         let stop = StopOnDrop(&inner);
+        let announcing = Announcing::begin(&inner, announcers, addresses);
         let mut accepting = JoinSet::new();
         for door in doors {
             accepting.spawn(accept::accept(inner.clone(), door));
         }
         inner.shutdown.cancelled().await;
+        inner.leave(announcing).await;
         accepting.shutdown().await;
         inner.drain().await;
         drop(stop);
@@ -226,10 +238,23 @@ impl Inner {
         tracing::debug!(peer = %stream.peer, limit, "a connection was refused");
     }
 
+    /// Takes the server off the lists, if it is on any, and begins to drain it.
+    async fn leave(&self, announcing: Option<Announcing>) {
+        if let Some(announcing) = announcing {
+            announcing.leave(self.shared.limits.drain_delay).await;
+        }
+        self.begin_drain();
+    }
+
+    fn begin_drain(&self) {
+        self.draining.cancel();
+        self.connections.order(Order::Drain);
+    }
+
     /// Once the server is shut down and its calls have had their time: stops the connections, and waits for
     /// ever for them to notice.
     async fn stop_after_drain(&self) {
-        self.shutdown.cancelled().await;
+        self.draining.cancelled().await;
         tokio::time::sleep(self.shared.limits.drain_timeout).await;
         self.connections.order(Order::Stop);
         std::future::pending().await
@@ -443,8 +468,11 @@ impl Builder {
             connections: Arc::default(),
             tasks: TaskTracker::new(),
             shutdown: CancellationToken::new(),
+            draining: CancellationToken::new(),
+            is_announced: OnceLock::new(),
         };
-        Ok(Server { inner: Arc::new(inner), doors: Vec::new(), addresses: Vec::new(), spoken })
+        let (announcers, doors, addresses) = (self.announcers, Vec::new(), Vec::new());
+        Ok(Server { inner: Arc::new(inner), doors, announcers, addresses, spoken })
     }
 }
 
@@ -469,9 +497,14 @@ pub struct ServerHandle {
 impl ServerHandle {
     /// Stops accepting and reading; what runs is finished and answered, then the server's `run` returns.
     /// A second call changes nothing.
+    ///
+    /// A server that is [announced](Builder::announce) is taken off the lists first, and goes on as before for
+    /// [`Limits::drain_delay`].
     pub fn shutdown(&self) {
         self.inner.shutdown.cancel();
-        self.inner.connections.order(Order::Drain);
+        if !*self.inner.is_announced.get_or_init(|| false) {
+            self.inner.begin_drain();
+        }
     }
 
     /// How often each `Service.Method` has been started.

@@ -18,6 +18,7 @@ use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::accept::{self, Patience};
+use super::announce::Announcing;
 use super::spoken::Spoken;
 use super::{Door, Inner, Server, StopOnDrop};
 use crate::error::{Code, Error, Result};
@@ -66,7 +67,7 @@ impl Server {
     ///
     /// As [`run`](Self::run): dropping the future ends the threads.
     pub async fn serve_on_threads(self, threads: usize) -> Result<()> {
-        let Self { inner, doors, .. } = self;
+        let Self { inner, doors, announcers, addresses, .. } = self;
         let stop = StopOnDrop(&inner);
         let mut crew = Crew::start(&inner, threads.max(1))?;
         let mut accepting = JoinSet::new();
@@ -79,6 +80,7 @@ impl Server {
                 }
             }
         }
+        let announcing = Announcing::begin(&inner, announcers, addresses);
         let shutdown = pin!(inner.shutdown.cancelled());
         let failed = match select(shutdown, pin!(crew.failed())).await {
             Either::Left(_) => None,
@@ -87,6 +89,7 @@ impl Server {
         if failed.is_some() {
             super::ServerHandle { inner: inner.clone() }.shutdown();
         }
+        inner.leave(announcing).await;
         accepting.shutdown().await;
         inner.drain().await;
         drop(stop);
@@ -189,14 +192,14 @@ fn panicked(name: &str, panic: &(dyn std::any::Any + Send)) -> Error {
 /// What a thread does until the end: it listens, and serves what it is given.
 async fn serve(inner: Arc<Inner>, mut works: mpsc::Receiver<Work>, end: CancellationToken) -> Result<()> {
     let mut accepting = JoinSet::new();
-    let mut shutdown = pin!(inner.shutdown.cancelled().fuse());
+    let mut draining = pin!(inner.draining.cancelled().fuse());
     let mut end = pin!(end.cancelled_owned());
     loop {
         let turn = poll_fn(|cx| {
             if end.as_mut().poll(cx).is_ready() {
                 return Poll::Ready(Turn::End);
             }
-            if shutdown.as_mut().poll(cx).is_ready() {
+            if draining.as_mut().poll(cx).is_ready() {
                 return Poll::Ready(Turn::Drain);
             }
             if let Poll::Ready(Some(ended)) = accepting.poll_join_next(cx) {
@@ -234,7 +237,7 @@ async fn serve(inner: Arc<Inner>, mut works: mpsc::Receiver<Work>, end: Cancella
 enum Turn {
     /// Nothing is left to be done.
     End,
-    /// The server is shut down: nobody is accepted any more.
+    /// The server drains: nobody is accepted any more.
     Drain,
     /// Accepting at one place has ended.
     Accepted(std::result::Result<(), JoinError>),
