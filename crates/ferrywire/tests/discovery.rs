@@ -1,10 +1,15 @@
 //! What every source of servers must do, what its keeper makes of it, and what each source promises beyond.
 #![allow(clippy::unwrap_used, reason = "a failure here is the test's own report")]
 
-use std::sync::Arc;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use ferrywire::discovery::{Discover, ENDPOINTS_MAX, Endpoint, Keeper, News, Status};
+use ferrywire::discovery::{
+    Discover, ENDPOINTS_MAX, Endpoint, File, Fixed, Health, Keeper, News, Resolve, Resolvers, Scheme,
+    Sources, Status,
+};
 use ferrywire::transport::BoxFuture;
 use ferrywire::{Code, Error, Result};
 use tokio::sync::mpsc;
@@ -351,4 +356,394 @@ async fn a_source_that_never_waits_does_not_spin() {
     assert!(matches!(keeper.next().await, News::List(_)));
 
     assert!(timeout(Duration::from_secs(1000), keeper.next()).await.is_err());
+}
+
+// ---- every source ----
+
+/// A source whose servers can be changed, and which can be lost.
+trait Rig: Sized {
+    /// One that knows these servers.
+    fn with(servers: &[u8]) -> Self;
+
+    fn source(&self) -> Box<dyn Discover>;
+
+    /// Other servers; the source is not lost any more.
+    fn change(&mut self, servers: &[u8]);
+
+    fn lose(&mut self);
+}
+
+/// The next list, in whatever order.
+async fn sorted(keeper: &mut Keeper) -> Vec<u8> {
+    for _ in 0..1000 {
+        if let News::List(list) = keeper.next().await {
+            let mut list: Vec<u8> = list.iter().map(number).collect();
+            list.sort_unstable();
+            return list;
+        }
+    }
+    panic!("no list comes: {keeper:?}");
+}
+
+fn kept(rig: &impl Rig) -> (Keeper, Arc<Status>) {
+    let status = Arc::new(Status::default());
+    (Keeper::new(rig.source(), status.clone()), status)
+}
+
+async fn the_first_list_comes_and_then_none_that_is_the_same<R: Rig>() {
+    let rig = R::with(&[1, 2, 3]);
+    let (mut keeper, status) = kept(&rig);
+
+    assert_eq!(sorted(&mut keeper).await, [1, 2, 3]);
+
+    assert!(timeout(Duration::from_secs(100), keeper.next()).await.is_err());
+    assert!(status.snapshot().lost_for.is_none());
+}
+
+async fn a_change_comes<R: Rig>() {
+    let mut rig = R::with(&[1, 2, 3]);
+    let (mut keeper, _) = kept(&rig);
+    sorted(&mut keeper).await;
+
+    rig.change(&[2, 3, 4]);
+    assert_eq!(sorted(&mut keeper).await, [2, 3, 4]);
+
+    rig.change(&[2, 3, 4, 5]);
+    assert_eq!(sorted(&mut keeper).await, [2, 3, 4, 5]);
+}
+
+async fn a_source_that_is_lost_keeps_its_list_and_comes_back<R: Rig>() {
+    let mut rig = R::with(&[1, 2, 3]);
+    let (mut keeper, status) = kept(&rig);
+    sorted(&mut keeper).await;
+
+    rig.lose();
+    for _ in 0..3 {
+        assert!(matches!(keeper.next().await, News::Lost(_)));
+    }
+    assert_eq!(status.snapshot().servers, 3);
+    assert!(status.snapshot().failures >= 3);
+
+    rig.change(&[1, 2, 3, 4]);
+    assert_eq!(sorted(&mut keeper).await, [1, 2, 3, 4]);
+    assert_eq!(status.snapshot().failures, 0);
+}
+
+async fn a_source_that_comes_back_unchanged_says_so<R: Rig>() {
+    let mut rig = R::with(&[1, 2, 3]);
+    let (mut keeper, status) = kept(&rig);
+    sorted(&mut keeper).await;
+    rig.lose();
+    assert!(matches!(keeper.next().await, News::Lost(_)));
+
+    rig.change(&[1, 2, 3]);
+
+    let is_back = async {
+        while status.snapshot().lost_for.is_some() {
+            let _ = timeout(Duration::from_millis(100), keeper.next()).await;
+        }
+    };
+    assert!(timeout(Duration::from_secs(100), is_back).await.is_ok());
+}
+
+async fn a_source_that_was_not_there_at_first_is_found<R: Rig>() {
+    let mut rig = R::with(&[1]);
+    rig.lose();
+    let (mut keeper, _) = kept(&rig);
+    assert!(matches!(keeper.next().await, News::Lost(_)));
+
+    rig.change(&[1, 2]);
+
+    assert_eq!(sorted(&mut keeper).await, [1, 2]);
+}
+
+async fn a_source_that_is_asked_in_slices_says_the_same<R: Rig>() {
+    let mut rig = R::with(&[1, 2, 3]);
+    let mut source = rig.source();
+    let mut told = Vec::new();
+
+    for servers in [&[1, 2, 3][..], &[2, 3, 4], &[5]] {
+        rig.change(servers);
+        let list = loop {
+            if let Ok(list) = timeout(Duration::from_millis(37), source.next()).await {
+                break list.unwrap();
+            }
+        };
+        told.push(list.len());
+    }
+
+    assert_eq!(told, [3, 3, 1]);
+}
+
+macro_rules! suite {
+    ($($name:ident: $rig:ty;)*) => {
+        $(mod $name {
+            suite! { tests $rig;
+                the_first_list_comes_and_then_none_that_is_the_same
+                a_change_comes
+                a_source_that_is_lost_keeps_its_list_and_comes_back
+                a_source_that_comes_back_unchanged_says_so
+                a_source_that_was_not_there_at_first_is_found
+                a_source_that_is_asked_in_slices_says_the_same
+            }
+        })*
+    };
+    (tests $rig:ty; $($behaviour:ident)*) => {
+        $(#[tokio::test(start_paused = true)]
+        async fn $behaviour() {
+            crate::$behaviour::<$rig>().await;
+        })*
+    };
+}
+
+suite! {
+    file: crate::Listed;
+    resolver: crate::Named;
+}
+
+// ---- a fixed list ----
+
+#[tokio::test(start_paused = true)]
+async fn a_fixed_list_is_told_once() {
+    let mut source = Fixed::at(["tcp://10.0.0.1:7001", "unix:///run/a.sock"]).unwrap();
+
+    let list = source.next().await.unwrap();
+
+    assert_eq!((list.len(), list[1].address.to_string().as_str()), (2, "unix:///run/a.sock"));
+    assert!(timeout(Duration::from_secs(100_000), source.next()).await.is_err());
+    assert_eq!(source.name(), "fixed:tcp://10.0.0.1:7001,unix:///run/a.sock");
+}
+
+#[tokio::test]
+async fn a_fixed_list_is_read_from_its_url() {
+    let url = "fixed:tcp://a.example:1,b.example:2;weight=3;zone=eu, [::1]:3;health=draining;meta.version=7";
+
+    let list = opened(url).next().await.unwrap();
+
+    let addresses: Vec<String> = list.iter().map(|one| one.address.to_string()).collect();
+    assert_eq!(addresses, ["tcp://a.example:1", "tcp://b.example:2", "tcp://[::1]:3"]);
+    assert_eq!((list[1].weight, list[1].zone.as_str()), (3, "eu"));
+    assert_eq!((list[2].health, list[2].metadata["version"].as_str()), (Health::Draining, "7"));
+}
+
+fn opened(url: &str) -> Box<dyn Discover> {
+    Sources::default().open(url).unwrap()
+}
+
+// ---- a file ----
+
+/// A file that is replaced as a whole.
+struct Listed(PathBuf);
+
+impl Rig for Listed {
+    fn with(servers: &[u8]) -> Self {
+        static MADE: AtomicUsize = AtomicUsize::new(0);
+        let name = format!("servers-{}-{}", std::process::id(), MADE.fetch_add(1, Ordering::Relaxed));
+        let mut listed = Self(PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name));
+        listed.change(servers);
+        listed
+    }
+
+    fn source(&self) -> Box<dyn Discover> {
+        opened(&format!("file://{}", self.0.display()))
+    }
+
+    fn change(&mut self, servers: &[u8]) {
+        let lines: Vec<String> = servers.iter().map(|number| format!("10.0.0.{number}:7001\n")).collect();
+        let new = self.0.with_extension("new");
+        std::fs::write(&new, lines.concat()).unwrap();
+        std::fs::rename(&new, &self.0).unwrap();
+    }
+
+    fn lose(&mut self) {
+        std::fs::remove_file(&self.0).unwrap();
+    }
+}
+
+impl Drop for Listed {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_file_that_is_written_in_place_is_read_again_though_its_length_is_the_same() {
+    let listed = Listed::with(&[1, 2, 3]);
+    let mut source = listed.source();
+    source.next().await.unwrap();
+
+    // All of them within one tick of the file system's clock.
+    for number in 4..8 {
+        std::fs::write(&listed.0, format!("10.0.0.{number}:7001\n")).unwrap();
+        let list = source.next().await.unwrap();
+
+        assert_eq!(list, [server(number)]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_file_that_is_no_list_is_an_error_that_names_the_line() {
+    let listed = Listed::with(&[1, 2, 3]);
+    let mut source = listed.source();
+    source.next().await.unwrap();
+
+    for (text, words) in [
+        (&b"10.0.0.1:7001\n# fine\n10.0.0.1"[..], "line 3: `tcp://10.0.0.1` is not an address"),
+        (b"10.0.0.1:7001 wieght=3", "line 1: `wieght=3` is not an option"),
+        (b"10.0.0.1:7001\x1b[2J", "line 1: `10.0.0.1:7001\\u{1b}[2J` holds control characters"),
+        (b"10.0.0.1:7001\n\xff", "invalid utf-8"),
+        (&[b'#'; (1 << 20) + 1], "is over the limit of 1048576 bytes"),
+    ] {
+        std::fs::write(&listed.0, text).unwrap();
+
+        let error = source.next().await.unwrap_err();
+
+        assert!(error.message().contains(words), "{error}");
+        assert!(error.message().contains("servers-"), "{error}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_not_a_file_is_not_waited_for() {
+    let mut folder = File::new(env!("CARGO_TARGET_TMPDIR"));
+    let mut nothing = File::new("/nowhere/servers");
+    let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("pipe-{}", std::process::id()));
+    rustix::fs::mkfifoat(rustix::fs::CWD, &path, rustix::fs::Mode::RUSR).unwrap();
+    let mut pipe = File::new(&path);
+
+    assert!(folder.next().await.unwrap_err().message().ends_with("is not a file"));
+    let error = nothing.next().await.unwrap_err();
+    assert_eq!(
+        (error.code(), error.message().contains("cannot read /nowhere/servers: ")),
+        (Code::Unavailable, true)
+    );
+    assert!(pipe.next().await.unwrap_err().message().ends_with("is not a file"));
+    std::fs::remove_file(path).unwrap();
+}
+
+// ---- resolvers ----
+
+/// A resolver of the program's own, which may fail.
+#[derive(Clone)]
+struct Named(Arc<Mutex<Option<Vec<u8>>>>);
+
+impl Resolve for Named {
+    fn resolve<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Option<Vec<Endpoint>>>> {
+        Box::pin(async move {
+            match &*self.0.lock().unwrap() {
+                Some(_) if name != "arith" => Ok(None),
+                Some(servers) => Ok(Some(servers.iter().copied().map(server).collect())),
+                None => Err(Error::new(Code::Unavailable, "the resolver is away")),
+            }
+        })
+    }
+}
+
+impl Rig for Named {
+    fn with(servers: &[u8]) -> Self {
+        Self(Arc::new(Mutex::new(Some(servers.to_vec()))))
+    }
+
+    fn source(&self) -> Box<dyn Discover> {
+        let resolvers = Resolvers::new().known("other", ["tcp://10.0.0.99:1"]).unwrap().or(self.clone());
+        Sources::default().with(resolvers).open("domain:arith").unwrap()
+    }
+
+    fn change(&mut self, servers: &[u8]) {
+        *self.0.lock().unwrap() = Some(servers.to_vec());
+    }
+
+    fn lose(&mut self) {
+        *self.0.lock().unwrap() = None;
+    }
+}
+
+/// A resolver that does not answer.
+struct Mute;
+
+impl Resolve for Mute {
+    fn resolve<'a>(&'a self, _name: &'a str) -> BoxFuture<'a, Result<Option<Vec<Endpoint>>>> {
+        Box::pin(std::future::pending())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_first_resolver_that_knows_a_name_decides() {
+    let resolvers = Resolvers::new()
+        .known("hello", ["tcp://10.0.0.9:1"])
+        .unwrap()
+        .or(Named(Arc::new(Mutex::new(None))))
+        .or(Mute)
+        .or(Named::with(&[]))
+        .or(Named::with(&[1]))
+        .or(Named::with(&[2]));
+
+    assert_eq!(number(&resolvers.resolve("hello").await.unwrap()[0]), 9);
+    assert_eq!(number(&resolvers.resolve("arith").await.unwrap()[0]), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_name_that_nobody_knows_is_an_error_and_the_last_one_of_a_resolver_if_there_is_one() {
+    let nobody = Resolvers::new().or(Named::with(&[1]));
+    let away = Resolvers::new().or(Named(Arc::new(Mutex::new(None)))).or(Named::with(&[1]));
+
+    let unknown = nobody.resolve("nothing").await.unwrap_err();
+    let failed = away.resolve("nothing").await.unwrap_err();
+
+    assert_eq!((unknown.code(), unknown.message()), (Code::NotFound, "no resolver knows `nothing`"));
+    assert_eq!((failed.code(), failed.message()), (Code::Unavailable, "the resolver is away"));
+}
+
+// ---- URLs ----
+
+#[test]
+fn a_url_that_is_not_one_is_refused_with_words() {
+    for (url, words) in [
+        ("", "expected one of domain, file, fixed"),
+        ("arith", "is the URL of no source of servers"),
+        ("http://a:1", "is the URL of no source of servers"),
+        ("registry+http://a:1/arith", "add the scheme of the crate ferrywire-registry"),
+        ("etcd://a:1/arith", "add the scheme of the crate ferrywire-etcd"),
+        ("FIXED:a:1", "is the URL of no source of servers"),
+        ("fixed:", "nothing where an address was expected"),
+        ("fixed:a:1,", "nothing where an address was expected"),
+        ("fixed:a:1,\u{0}", "holds control characters"),
+        ("fixed://a", "is not an address"),
+        ("file:", "expected file:///path"),
+        ("file://a/b", "expected file:///path"),
+        ("file:///a\nb", "expected file:///path"),
+        ("domain:", "expected domain:name"),
+        ("domain:\u{7f}", "expected domain:name"),
+        ("\u{1b}[2J", "`\\u{1b}[2J` is the URL of no source"),
+    ] {
+        let error = Sources::default().open(url).err().unwrap();
+
+        assert_eq!(error.code(), Code::InvalidArgument);
+        assert!(error.message().contains(words), "{url}: {error}");
+        assert!(!error.may_have_run());
+    }
+    let long = format!("fixed:{}", "a".repeat(2 << 20));
+    assert!(Sources::default().open(&long).err().unwrap().message().contains("over the limit"));
+}
+
+/// A scheme of the program's own.
+struct Ours;
+
+impl Scheme for Ours {
+    fn open(&self, url: &str) -> Option<Result<Box<dyn Discover>>> {
+        url.strip_prefix("ours:").map(|_| Ok(Box::new(Babbling) as Box<dyn Discover>))
+    }
+
+    fn names(&self) -> Vec<String> {
+        vec!["ours".to_owned()]
+    }
+}
+
+#[test]
+fn an_added_scheme_opens_its_urls_and_is_named() {
+    let sources = Sources::default().with(Ours);
+
+    assert_eq!(sources.open("ours:x").unwrap().name(), "babbling");
+    assert!(sources.open("fixed:a:1").is_ok());
+    assert!(sources.open("theirs:x").err().unwrap().message().contains("fixed, ours"));
 }

@@ -9,11 +9,18 @@ use std::time::Duration;
 use crate::error::Result;
 use crate::transport::{Address, BoxFuture};
 
+mod file;
+mod fixed;
 mod keeper;
+mod resolver;
 mod sources;
 mod status;
+mod text;
 
+pub use file::File;
+pub use fixed::Fixed;
 pub use keeper::{ENDPOINTS_MAX, Keeper, News};
+pub use resolver::{Resolve, Resolvers};
 pub use sources::Sources;
 pub use status::{Snapshot, Status};
 
@@ -149,4 +156,9 @@ pub trait Scheme: Send + Sync + 'static {
     ///
     /// [`Code::InvalidArgument`](crate::Code::InvalidArgument) if the URL is of this scheme and ill-formed.
     fn open(&self, url: &str) -> Option<Result<Box<dyn Discover>>>;
+
+    /// Its schemes, for the error about a URL that nobody opens: what stands before the colon. Nothing unless said.
+    fn names(&self) -> Vec<String> {
+        Vec::new()
+    }
 }

@@ -1,39 +1,92 @@
-//! Sources of servers by their URLs.
+//! From a URL to a source of servers.
 
 use std::sync::Arc;
 
-use super::{Discover, Scheme};
-use crate::error::{Code, Error, Phase, Result};
+use super::text::ill_formed;
+use super::{Discover, Resolvers, Scheme, file, fixed};
+use crate::error::{Result, shown};
 
-/// Opens sources by their URLs.
+/// What opens the source of a URL: the schemes that are built in, and those that were added.
+///
+/// | URL | is |
+/// | --- | --- |
+/// | `fixed:10.0.0.1:7001,10.0.0.2:7001;weight=3` | a list that never changes: [`Fixed`](super::Fixed) |
+/// | `file:///etc/arith/servers` | a list in a file, which is watched: [`File`](super::File) |
+/// | `domain:arith` | a name that [`Resolvers`] know |
+///
+/// `registry+http://` is a scheme of the crate `ferrywire-registry`, and `etcd://` one of `ferrywire-etcd`.
+///
+/// ```
+/// use ferrywire::discovery::Sources;
+///
+/// # fn main() -> ferrywire::Result<()> {
+/// let source = Sources::default().open("fixed:10.0.0.1:7001,10.0.0.2:7001;weight=3")?;
+/// # drop(source);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Default)]
 pub struct Sources {
+    /// The last that was added is the first that is asked.
     added: Vec<Arc<dyn Scheme>>,
 }
 
 impl Sources {
-    /// The same, with a further scheme, which is asked before those that are there.
+    /// These, and another scheme, which comes before them.
     #[must_use]
     pub fn with(mut self, scheme: impl Scheme) -> Self {
         self.added.insert(0, Arc::new(scheme));
         self
     }
 
-    /// The source of this URL.
+    /// The source of this URL. Nothing is asked of the network yet.
     ///
     /// # Errors
     ///
-    /// [`Code::InvalidArgument`] if it is of no known scheme, or ill-formed.
+    /// - [`Code::InvalidArgument`](crate::Code::InvalidArgument) if nobody knows its scheme, with those that are known; or if the rest of the
+    ///   URL is ill-formed.
     pub fn open(&self, url: &str) -> Result<Box<dyn Discover>> {
-        self.added.iter().find_map(|scheme| scheme.open(url)).unwrap_or_else(|| {
-            let text = format!("`{}` is of no known scheme", crate::error::shown(url.as_bytes()));
-            Err(Error::new(Code::InvalidArgument, text).in_phase(Phase::Resolve).not_executed())
-        })
+        if url.len() > URL_LEN_MAX {
+            return Err(ill_formed(format!(
+                "a URL of {} bytes is over the limit of {URL_LEN_MAX}",
+                url.len()
+            )));
+        }
+        let added = self.added.iter().find_map(|scheme| scheme.open(url));
+        let opened = added.or_else(|| BUILT_IN.iter().find_map(|(_, open)| open(url)));
+        opened.or_else(|| Resolvers::new().open(url)).unwrap_or_else(|| Err(self.unknown(url)))
+    }
+
+    fn unknown(&self, url: &str) -> crate::error::Error {
+        let mut known: Vec<String> = BUILT_IN.iter().map(|(name, _)| (*name).to_owned()).collect();
+        known.extend(Resolvers::new().names());
+        known.extend(self.added.iter().flat_map(|scheme| scheme.names()));
+        known.sort();
+        known.dedup();
+        let scheme = url.split(':').next().unwrap_or(url);
+        let crate_of_it = match scheme {
+            "registry+http" | "registry+https" => "; add the scheme of the crate ferrywire-registry",
+            "etcd" | "etcds" => "; add the scheme of the crate ferrywire-etcd",
+            _ => "",
+        };
+        ill_formed(format!(
+            "`{}` is the URL of no source of servers: expected one of {}{crate_of_it}",
+            shown(url.as_bytes()),
+            known.join(", ")
+        ))
     }
 }
 
 impl std::fmt::Debug for Sources {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Sources").field("added", &self.added.len()).finish_non_exhaustive()
+        let added: Vec<String> = self.added.iter().flat_map(|scheme| scheme.names()).collect();
+        f.debug_struct("Sources").field("added", &added).finish_non_exhaustive()
     }
 }
+
+type Open = fn(&str) -> Option<Result<Box<dyn Discover>>>;
+
+const BUILT_IN: [(&str, Open); 2] = [("fixed", fixed::open), ("file", file::open)];
+
+/// The longest URL, in bytes: as much as a list of so many servers may take.
+const URL_LEN_MAX: usize = 1 << 20;
