@@ -358,6 +358,32 @@ async fn a_source_that_never_waits_does_not_spin() {
     assert!(timeout(Duration::from_secs(1000), keeper.next()).await.is_err());
 }
 
+/// A source that takes a second for what it says.
+struct Slow;
+
+impl Discover for Slow {
+    fn name(&self) -> String {
+        "slow".to_owned()
+    }
+
+    fn next(&mut self) -> BoxFuture<'_, Result<Vec<Endpoint>>> {
+        Box::pin(async {
+            sleep(Duration::from_secs(1)).await;
+            Ok(vec![server(1)])
+        })
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_source_that_is_slower_than_whoever_asks_is_patient_gets_done() {
+    let mut keeper = Keeper::new(Box::new(Slow), Arc::default());
+    let began = Instant::now();
+
+    while timeout(Duration::from_millis(10), keeper.next()).await.is_err() {
+        assert!(began.elapsed() < Duration::from_secs(2));
+    }
+}
+
 // ---- every source ----
 
 /// A source whose servers can be changed, and which can be lost.

@@ -13,6 +13,7 @@ use super::{Discover, Endpoint};
 use crate::error::{Error, Result};
 use crate::pause::Pause;
 use crate::timer;
+use crate::transport::BoxFuture;
 
 /// The most servers that a list is read for; those behind are left out, with a warning.
 pub const ENDPOINTS_MAX: usize = 10_000;
@@ -29,7 +30,10 @@ pub const ENDPOINTS_MAX: usize = 10_000;
 ///
 /// Time is the runtime's, which no change of the wall clock touches. What is known of the source is in its [`Status`].
 pub struct Keeper {
-    source: Box<dyn Discover>,
+    /// The question that the source has been asked. It owns the source, so that it goes on where it was however often whoever wants to
+    /// know gives up.
+    asking: BoxFuture<'static, Answer>,
+    name: String,
     status: Arc<Status>,
     /// The last list that was believed; `None` before the first.
     good: Option<Vec<Endpoint>>,
@@ -39,9 +43,10 @@ pub struct Keeper {
     /// Whether the source's last word was an error.
     is_lost: bool,
     pause: Pause,
-    /// When the source may be asked again.
-    not_before: Option<Instant>,
 }
+
+/// What a source has said, and the source.
+type Answer = (Box<dyn Discover>, Result<Vec<Endpoint>>);
 
 /// A list that is not believed before its time has come.
 struct Suspect {
@@ -61,16 +66,17 @@ pub enum News {
 impl Keeper {
     /// The keeper of `source`, which writes down in `status` what it learns.
     pub fn new(source: Box<dyn Discover>, status: Arc<Status>) -> Self {
-        status.note(|known| known.name = source.name());
+        let name = source.name();
+        status.note(|known| known.name.clone_from(&name));
         Self {
-            source,
+            asking: Box::pin(ask(source, None)),
+            name,
             status,
             good: None,
             told: None,
             suspect: None,
             is_lost: false,
             pause: Pause::default(),
-            not_before: None,
         }
     }
 
@@ -88,10 +94,14 @@ impl Keeper {
                 return News::List(list);
             }
             let wakes_at = self.wakes_at().unwrap_or_else(|| timer::after(Duration::MAX));
-            match timeout_at(wakes_at, ask(&mut *self.source, self.not_before)).await {
-                Ok(Ok(list)) => self.heard(list),
-                Ok(Err(error)) => return News::Lost(self.failed(error)),
-                Err(_) => {}
+            let Ok((source, said)) = timeout_at(wakes_at, &mut self.asking).await else { continue };
+            let (pause, error) = match said {
+                Ok(list) => (self.heard(list, source.ttl()), None),
+                Err(error) => (Some(self.failed(&error)), Some(error)),
+            };
+            self.asking = Box::pin(ask(source, pause.map(timer::after)));
+            if let Some(error) = error {
+                return News::Lost(error);
             }
         }
     }
@@ -132,7 +142,7 @@ impl Keeper {
         let now = Instant::now();
         if let Some(suspect) = self.suspect.take_if(|suspect| suspect.until <= now) {
             tracing::warn!(
-                source = self.source.name(),
+                source = %self.name,
                 servers = suspect.list.len(),
                 "the list that was distrusted is believed: the source still says so"
             );
@@ -140,40 +150,32 @@ impl Keeper {
         }
     }
 
-    fn heard(&mut self, list: Vec<Endpoint>) {
+    /// Takes a list, and says how long the source should not be asked.
+    fn heard(&mut self, list: Vec<Endpoint>, ttl: Duration) -> Option<Duration> {
         let list = self.tidied(list);
         if self.is_lost {
-            tracing::info!(
-                source = self.source.name(),
-                servers = list.len(),
-                "the source of servers is back"
-            );
+            tracing::info!(source = %self.name, servers = list.len(), "the source of servers is back");
         }
         self.is_lost = false;
         self.pause.reset();
-        self.not_before = None;
         self.status.heard();
         let Some(good) = &self.good else {
             self.good = Some(list);
-            return;
+            return None;
         };
         if !is_suspicious(good, &list) {
             self.suspect = None;
-            if is_same(good, &list) {
-                // Who says the same again and again is not asked in a circle.
-                self.not_before = Some(Instant::now() + BETWEEN_CHANGES);
-            } else {
-                self.good = Some(list);
-            }
-            return;
+            // Who says the same again and again is not asked in a circle.
+            let pause = is_same(good, &list).then_some(BETWEEN_CHANGES);
+            self.good = Some(list);
+            return pause;
         }
         if let Some(suspect) = &mut self.suspect {
             suspect.list = list;
-            return;
+            return None;
         }
-        let ttl = self.source.ttl();
         tracing::warn!(
-            source = self.source.name(),
+            source = %self.name,
             servers = list.len(),
             before = good.len(),
             ?ttl,
@@ -181,19 +183,20 @@ impl Keeper {
         );
         self.status.note(|known| known.distrusted += 1);
         self.suspect = Some(Suspect { list, until: timer::after(ttl) });
+        None
     }
 
-    fn failed(&mut self, error: Error) -> Error {
-        let source = self.source.name();
+    /// Takes a failure, and says how long the source should not be asked.
+    fn failed(&mut self, error: &Error) -> Duration {
+        let source = &self.name;
         if self.is_lost {
-            tracing::debug!(source, %error, "the source of servers is still lost");
+            tracing::debug!(%source, %error, "the source of servers is still lost");
         } else {
-            tracing::warn!(source, %error, "the source of servers is lost; its last list stands");
+            tracing::warn!(%source, %error, "the source of servers is lost; its last list stands");
         }
         self.is_lost = true;
-        self.not_before = Some(Instant::now() + self.pause.grow());
-        self.status.failed(&error);
-        error
+        self.status.failed(error);
+        self.pause.grow()
     }
 
     /// The list with every address once, each as it can be dialled, and not too long.
@@ -204,11 +207,7 @@ impl Keeper {
         let mut seen = HashSet::new();
         list.retain(|endpoint| seen.len() < ENDPOINTS_MAX + 1 && seen.insert(endpoint.address.clone()));
         if list.len() > ENDPOINTS_MAX {
-            tracing::warn!(
-                source = self.source.name(),
-                limit = ENDPOINTS_MAX,
-                "servers are left out: too many"
-            );
+            tracing::warn!(source = %self.name, limit = ENDPOINTS_MAX, "servers are left out: too many");
             list.truncate(ENDPOINTS_MAX);
         }
         list
@@ -222,11 +221,12 @@ impl std::fmt::Debug for Keeper {
 }
 
 /// What the source says next, asked when it may be.
-async fn ask(source: &mut dyn Discover, not_before: Option<Instant>) -> Result<Vec<Endpoint>> {
+async fn ask(mut source: Box<dyn Discover>, not_before: Option<Instant>) -> Answer {
     if let Some(moment) = not_before {
         sleep_until(moment).await;
     }
-    source.next().await
+    let said = source.next().await;
+    (source, said)
 }
 
 /// Whether both say the same, in whatever order.
