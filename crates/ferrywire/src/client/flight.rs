@@ -88,6 +88,8 @@ pub(super) enum Stage {
     /// No connection, or no room on it.
     Waiting(BoxFuture<'static, Result<Way>>),
     Sent(Arc<dyn Link>, u64),
+    /// Sent to one of many servers.
+    Routed(Arc<dyn Link>, u64),
     /// To several servers at once.
     Several(Box<Several>),
     Done,
@@ -136,6 +138,15 @@ impl<'c, A> Flight<'c, A> {
         }))
     }
 
+    /// The stage of a call that waits for its reply.
+    #[cold]
+    fn under_way(&self, link: Arc<dyn Link>, id: u64) -> Stage {
+        match self.pool.hub() {
+            Some(_) => Stage::Routed(link, id),
+            None => Stage::Sent(link, id),
+        }
+    }
+
     /// Whether the call's deadline is still to come, as far as one has been settled.
     pub(super) fn has_time(&self) -> bool {
         match self.until {
@@ -160,9 +171,6 @@ impl<A: Serialize> Flight<'_, A> {
     #[inline]
     pub(super) fn poll(&mut self, cx: &mut Context<'_>, settle: &mut Settle<'_>) -> Poll<Result<()>> {
         if let Stage::Sent(link, id) = &self.stage {
-            if self.pool.hub().is_some() {
-                return self.poll_routed(cx, settle);
-            }
             ready!(link.poll(*id, cx, settle));
             self.stage = Stage::Done;
             return Poll::Ready(Ok(()));
@@ -193,6 +201,7 @@ impl<A: Serialize> Flight<'_, A> {
             }
         }
         match &self.stage {
+            Stage::Routed(..) => self.poll_routed(cx, settle),
             Stage::Several(_) => self.poll_several(cx, settle),
             _ => self.poll_waiting(cx),
         }
@@ -220,7 +229,7 @@ impl<A: Serialize> Flight<'_, A> {
             }
             match sent {
                 Ok(Sent::As(id)) => {
-                    self.stage = Stage::Sent(link, id);
+                    self.stage = self.under_way(link, id);
                     return Poll::Pending;
                 }
                 other => {
@@ -253,7 +262,7 @@ impl<A: Serialize> Flight<'_, A> {
             }
             Ok(Sent::Unheard) => Ok(()),
             Ok(Sent::As(id)) => {
-                self.stage = Stage::Sent(link, id);
+                self.stage = self.under_way(link, id);
                 return None;
             }
             Err(error) => Err(self.end_of_route(error)),
@@ -265,7 +274,7 @@ impl<A: Serialize> Flight<'_, A> {
 
 impl<A> Drop for Flight<'_, A> {
     fn drop(&mut self) {
-        if let Stage::Sent(link, id) = &self.stage {
+        if let Stage::Sent(link, id) | Stage::Routed(link, id) = &self.stage {
             link.withdraw(*id);
         }
     }
@@ -276,7 +285,7 @@ impl<A> std::fmt::Debug for Flight<'_, A> {
         let stage = match self.stage {
             Stage::Fresh => "fresh",
             Stage::Waiting(_) => "waiting",
-            Stage::Sent(..) => "sent",
+            Stage::Sent(..) | Stage::Routed(..) => "sent",
             Stage::Several(_) => "sent to several",
             Stage::Done => "done",
         };

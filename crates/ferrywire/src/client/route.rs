@@ -86,7 +86,8 @@ impl<A> Flight<'_, A> {
 
 impl<A: Serialize> Flight<'_, A> {
     /// Begins a call that goes to one of many servers. `None` if it has to be polled further.
-    #[inline]
+    // Kept out of the way of calls to a single server.
+    #[inline(never)]
     pub(super) fn begin_routed(&mut self, cx: &mut Context<'_>) -> Option<Poll<Result<()>>> {
         let hub = self.pool.hub()?;
         hub.note_call();
@@ -107,7 +108,7 @@ impl<A: Serialize> Flight<'_, A> {
         };
         match link.send(&self.outgoing(), false, cx) {
             Ok(Sent::As(id)) => {
-                self.stage = Stage::Sent(link, id);
+                self.stage = Stage::Routed(link, id);
                 Some(Poll::Pending)
             }
             other => self.sent(link, other).map(Poll::Ready),
@@ -115,8 +116,9 @@ impl<A: Serialize> Flight<'_, A> {
     }
 
     /// Waits for the reply of one of many servers, and asks another if that one has failed.
+    #[inline(never)]
     pub(super) fn poll_routed(&mut self, cx: &mut Context<'_>, settle: &mut Settle<'_>) -> Poll<Result<()>> {
-        let (Stage::Sent(link, id), Some(hub)) = (&self.stage, self.pool.hub()) else {
+        let (Stage::Routed(link, id), Some(hub)) = (&self.stage, self.pool.hub()) else {
             panic!("a call was polled that is on no way");
         };
         let attempts = self.route.as_ref().map_or(0, |route| route.tried.len()) + 1;
