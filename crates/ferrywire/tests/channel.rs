@@ -451,6 +451,35 @@ async fn servers_that_all_fail_are_asked_a_tenth_more_and_three_times_a_second()
     }
 }
 
+/// V2: attempts do not have a time each.
+#[tokio::test(start_paused = true)]
+async fn all_attempts_at_a_call_have_the_time_of_one() {
+    let mut fleet = Fleet::of(3).await;
+    for number in 0..3 {
+        fleet.host(number).is_slow(Duration::from_secs(60));
+    }
+    let (node, _teller) = client_of(&fleet, |builder| builder.balance(RoundRobin)).await;
+    // All are connected to.
+    for _ in 0..6 {
+        let _ = node.who().timeout(Duration::from_millis(5)).await;
+    }
+    let began = Instant::now();
+    let call =
+        node.client().call::<(), u32>("Node.Who", &()).timeout(Duration::from_millis(900)).idempotent();
+    let killing = async {
+        for _ in 0..2 {
+            tokio::time::sleep(Duration::from_millis(290)).await;
+            let holding = servers(&node).servers.iter().position(|server| server.pending > 0).unwrap();
+            fleet.kill(holding as u32).await;
+        }
+    };
+
+    let (answer, ()) = tokio::join!(call, killing);
+
+    assert_eq!(answer.unwrap_err().code(), Code::DeadlineExceeded);
+    assert!(began.elapsed() <= Duration::from_millis(950), "{:?}", began.elapsed());
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_call_ends_by_its_deadline_wherever_it_is() {
     let mut fleet = Fleet::of(2).await;

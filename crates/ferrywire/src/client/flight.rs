@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde::Serialize;
 use tokio::time::Instant;
 
-use super::channel::{Member, Want};
+use super::channel::{Member, Millis, Want};
 use super::link::{Link, Outgoing, Room, Sent, Settle};
 use super::pending::Until;
 use super::pool::Pool;
@@ -88,8 +88,8 @@ pub(super) enum Stage {
     /// No connection, or no room on it.
     Waiting(BoxFuture<'static, Result<Way>>),
     Sent(Arc<dyn Link>, u64),
-    /// Sent to one of many servers.
-    Routed(Arc<dyn Link>, u64),
+    /// Sent to one of many servers, at this moment of the channel's.
+    Routed(Arc<dyn Link>, u64, Millis),
     /// To several servers at once.
     Several(Box<Several>),
     Done,
@@ -142,7 +142,8 @@ impl<'c, A> Flight<'c, A> {
     #[cold]
     fn under_way(&self, link: Arc<dyn Link>, id: u64) -> Stage {
         match self.pool.hub() {
-            Some(_) => Stage::Routed(link, id),
+            // Its deadline was settled when it began to wait.
+            Some(hub) => Stage::Routed(link, id, hub.now()),
             None => Stage::Sent(link, id),
         }
     }
@@ -274,7 +275,7 @@ impl<A: Serialize> Flight<'_, A> {
 
 impl<A> Drop for Flight<'_, A> {
     fn drop(&mut self) {
-        if let Stage::Sent(link, id) | Stage::Routed(link, id) = &self.stage {
+        if let Stage::Sent(link, id) | Stage::Routed(link, id, _) = &self.stage {
             link.withdraw(*id);
         }
     }

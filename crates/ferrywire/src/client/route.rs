@@ -106,9 +106,10 @@ impl<A: Serialize> Flight<'_, A> {
             self.stage = self.wait_for(None, member);
             return None;
         };
+        let now = hub.now();
         match link.send(&self.outgoing(), false, cx) {
             Ok(Sent::As(id)) => {
-                self.stage = Stage::Routed(link, id);
+                self.stage = Stage::Routed(link, id, now);
                 Some(Poll::Pending)
             }
             other => self.sent(link, other).map(Poll::Ready),
@@ -118,7 +119,7 @@ impl<A: Serialize> Flight<'_, A> {
     /// Waits for the reply of one of many servers, and asks another if that one has failed.
     #[inline(never)]
     pub(super) fn poll_routed(&mut self, cx: &mut Context<'_>, settle: &mut Settle<'_>) -> Poll<Result<()>> {
-        let (Stage::Routed(link, id), Some(hub)) = (&self.stage, self.pool.hub()) else {
+        let (Stage::Routed(link, id, sent_at), Some(hub)) = (&self.stage, self.pool.hub()) else {
             panic!("a call was polled that is on no way");
         };
         let attempts = self.route.as_ref().map_or(0, |route| route.tried.len()) + 1;
@@ -141,6 +142,8 @@ impl<A: Serialize> Flight<'_, A> {
             self.stage = Stage::Done;
             return Poll::Ready(Ok(()));
         };
+        // All attempts together have the time of one.
+        self.until = Until::At(self.until.moment(hub.moment(*sent_at)));
         if !self.has_time() || !hub.may_try_again() {
             let error = told(first, error);
             self.stage = Stage::Done;

@@ -39,6 +39,7 @@ use record::{Record, Tally};
 
 pub(super) use member::Member;
 pub use mode::FailMode;
+pub(super) use record::Millis;
 pub use servers::{ServerStatus, Servers};
 
 /// How long a call waits at most before it is sent to the server again that has just failed it.
@@ -219,6 +220,17 @@ impl Hub {
         self.name.clone()
     }
 
+    /// A moment as it is remembered for every call.
+    #[inline]
+    pub(super) fn now(&self) -> Millis {
+        self.tally.now()
+    }
+
+    /// The moment that was remembered, of less than 49 days ago.
+    pub(super) fn moment(&self, then: Millis) -> Instant {
+        self.tally.moment(then)
+    }
+
     /// A call is made.
     #[inline]
     pub(super) fn note_call(&self) {
@@ -332,7 +344,10 @@ impl Hub {
             return found.map(Some).ok_or_else(|| self.nobody(&arranged, "the server has left"));
         }
         let near = arranged.near.as_ref().and_then(|near| near.pick(want, &self.tally));
-        if let Some(member) = near.filter(|member| !want.avoids(member)) {
+        // A call waits for a connection to one that is near rather than going far.
+        if let Some(member) =
+            near.filter(|member| !want.tried.contains(&member.record.id) && !member.record.is_out())
+        {
             return Ok(Some(member.clone()));
         }
         match arranged.all.pick(want, &self.tally) {
@@ -396,7 +411,7 @@ impl Hub {
             dials += 1;
             let linked = match member.record.is_down() && want.only.is_none() && !want.is_final {
                 // So are all others: the first that comes back will do.
-                true => self.any_link().await,
+                true => return self.any_link().await,
                 false => member.link().await,
             };
             match linked {

@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::Notify;
 use tokio::time::Instant;
@@ -21,6 +22,10 @@ pub(super) struct Tally {
     pub(super) went_down: Notify,
 }
 
+/// A moment, in milliseconds since a channel began, and of a quarter of the size: every call has one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::client) struct Millis(u32);
+
 impl Tally {
     pub(super) fn new() -> Self {
         let (servers, ejected, down) = Default::default();
@@ -29,6 +34,19 @@ impl Tally {
 
     pub(super) fn nanos(&self) -> u64 {
         u64::try_from(self.began.elapsed().as_nanos()).unwrap_or(u64::MAX)
+    }
+
+    /// The moment that it is.
+    #[inline]
+    pub(super) fn now(&self) -> Millis {
+        Millis(self.millis() as u32)
+    }
+
+    /// The moment that was noted so, of less than 49 days ago.
+    pub(super) fn moment(&self, then: Millis) -> Instant {
+        let ago = Duration::from_millis(u64::from(self.now().0.wrapping_sub(then.0)));
+        let now = Instant::now();
+        now.checked_sub(ago).unwrap_or(now)
     }
 
     fn millis(&self) -> u64 {
@@ -96,9 +114,14 @@ impl Record {
     /// Whether it is to be avoided. No clock is read for a server of good standing.
     #[inline]
     pub(super) fn is_avoided(&self) -> bool {
+        self.dialling.load(Ordering::Relaxed) != 0 || self.is_out()
+    }
+
+    /// Whether it gets no calls, as long as there are others.
+    #[inline]
+    pub(super) fn is_out(&self) -> bool {
         self.is_down.load(Ordering::Relaxed)
-            || self.dialling.load(Ordering::Relaxed) != 0
-            || self.is_ejected.load(Ordering::Relaxed) && self.is_out() && !self.tally.is_panic()
+            || self.is_ejected.load(Ordering::Relaxed) && self.is_still_ejected() && !self.tally.is_panic()
     }
 
     pub(super) fn is_down(&self) -> bool {
@@ -106,7 +129,7 @@ impl Record {
     }
 
     pub(super) fn is_ejected(&self) -> bool {
-        self.is_ejected.load(Ordering::Relaxed) && self.is_out()
+        self.is_ejected.load(Ordering::Relaxed) && self.is_still_ejected()
     }
 
     pub(super) fn failures(&self) -> u32 {
@@ -115,7 +138,7 @@ impl Record {
 
     /// Whether the time of its ejection is not over.
     #[cold]
-    fn is_out(&self) -> bool {
+    fn is_still_ejected(&self) -> bool {
         if self.standing.out_until().is_some_and(|until| self.tally.millis() < until) {
             return true;
         }
@@ -185,7 +208,7 @@ impl Record {
 
     /// Whether whoever asks is to dial it until it is up again, since nobody else does.
     pub(super) fn begins_redial(&self) -> bool {
-        self.change(|state| self.is_down() && !std::mem::replace(&mut state.is_redialled, true))
+        self.is_down() && self.change(|state| !std::mem::replace(&mut state.is_redialled, true))
     }
 
     pub(super) fn ends_redial(&self) {
