@@ -31,9 +31,11 @@ pub(super) struct Flight<'c, A> {
     pub(super) stage: Stage,
 }
 
-/// What is sent: a value of a known shape, or bytes that were encoded when the call was made.
+/// What is sent: a value of the shape that the method's description has, or bytes that were encoded when the call was made.
+///
+/// The shape does not stand beside the value: a call of a small value is then no larger than what is moved without a call of its own.
 pub(crate) enum Argument<A> {
-    Typed(A, &'static Shape),
+    Typed(A),
     Encoded(Box<Encoded>),
 }
 
@@ -56,11 +58,14 @@ impl Encoded {
     }
 }
 
-impl<A: Serialize> Encode for Argument<A> {
+impl<A: Serialize> Encode for Flight<'_, A> {
     #[inline]
     fn encode(&self, sink: &mut Sink<'_>) -> Result<()> {
-        match self {
-            Argument::Typed(value, shape) => sink.put(value, shape),
+        match &self.argument {
+            Argument::Typed(value) => {
+                let described = self.head.described.expect("a typed call is of a method that is described");
+                sink.put(value, described.argument)
+            }
             Argument::Encoded(encoded) => {
                 if let Some(error) = &encoded.failed {
                     return Err(error.clone());
@@ -244,8 +249,7 @@ impl<A: Serialize> Flight<'_, A> {
 
     #[inline]
     pub(super) fn outgoing(&self) -> Outgoing<'_> {
-        let (head, argument) = (&self.head, &self.argument);
-        Outgoing { head, timeout: self.time_left(), argument, until: self.until }
+        Outgoing { head: &self.head, timeout: self.time_left(), argument: self, until: self.until }
     }
 
     /// What follows when sending did not just make the call wait for its reply: its end, unless it goes on.

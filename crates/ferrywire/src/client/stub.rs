@@ -74,6 +74,6 @@ impl Stub {
         };
         let head = Head { described: Some(described), place: self.methods.places[method], ..Head::of(name) };
         let pool: &Arc<Pool> = &self.client.pool;
-        Call::new(pool, head, Argument::Typed(argument, described.argument))
+        Call::new(pool, head, Argument::Typed(argument))
     }
 }
