@@ -178,7 +178,10 @@ impl<A: Serialize> Flight<'_, A> {
     pub(super) fn poll(&mut self, cx: &mut Context<'_>, settle: &mut Settle<'_>) -> Poll<Result<()>> {
         if let Stage::Sent(link, id) = &self.stage {
             ready!(link.poll(*id, cx, settle));
-            self.stage = Stage::Done;
+            // Whatever else it could have been is not looked at.
+            if let Stage::Sent(link, _) = std::mem::replace(&mut self.stage, Stage::Done) {
+                drop(link);
+            }
             return Poll::Ready(Ok(()));
         }
         if let Stage::Fresh = self.stage {
@@ -193,7 +196,8 @@ impl<A: Serialize> Flight<'_, A> {
             } else if let Some(link) = self.pool.current() {
                 match link.send(&self.outgoing(), false, cx) {
                     Ok(Sent::As(id)) => {
-                        self.stage = Stage::Sent(link, id);
+                        // It was fresh, of which there is nothing to drop.
+                        std::mem::forget(std::mem::replace(&mut self.stage, Stage::Sent(link, id)));
                         return Poll::Pending;
                     }
                     other => {
