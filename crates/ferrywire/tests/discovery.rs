@@ -15,6 +15,10 @@ use ferrywire::{Code, Error, Result};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, timeout};
 
+#[cfg(feature = "dns")]
+#[path = "discovery/dns.rs"]
+mod dns;
+
 /// A source that says what the test tells it to.
 struct Scripted(mpsc::Receiver<Result<Vec<Endpoint>>>);
 
@@ -527,6 +531,12 @@ suite! {
     resolver: crate::Named;
 }
 
+#[cfg(feature = "dns")]
+suite! {
+    dns_host: crate::dns::Host;
+    dns_service: crate::dns::Service;
+}
+
 // ---- a fixed list ----
 
 #[tokio::test(start_paused = true)]
@@ -725,7 +735,7 @@ async fn a_name_that_nobody_knows_is_an_error_and_the_last_one_of_a_resolver_if_
 #[test]
 fn a_url_that_is_not_one_is_refused_with_words() {
     for (url, words) in [
-        ("", "expected one of domain, file, fixed"),
+        ("", "expected one of dns, dns+srv, domain, file, fixed"),
         ("arith", "is the URL of no source of servers"),
         ("http://a:1", "is the URL of no source of servers"),
         ("registry+http://a:1/arith", "add the scheme of the crate ferrywire-registry"),
@@ -772,4 +782,15 @@ fn an_added_scheme_opens_its_urls_and_is_named() {
     assert_eq!(sources.open("ours:x").unwrap().name(), "babbling");
     assert!(sources.open("fixed:a:1").is_ok());
     assert!(sources.open("theirs:x").err().unwrap().message().contains("fixed, ours"));
+}
+
+#[cfg(not(feature = "dns"))]
+#[test]
+fn dns_names_the_feature_that_it_needs() {
+    for url in ["dns://a:1", "dns+srv://_rpc._tcp.a"] {
+        let error = Sources::default().open(url).err().unwrap();
+
+        assert_eq!(error.code(), Code::Unimplemented);
+        assert!(error.message().contains("feature `dns`"), "{error}");
+    }
 }

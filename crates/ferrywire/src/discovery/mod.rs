@@ -9,6 +9,10 @@ use std::time::Duration;
 use crate::error::Result;
 use crate::transport::{Address, BoxFuture};
 
+#[cfg(not(feature = "dns"))]
+mod absent;
+#[cfg(feature = "dns")]
+mod dns;
 mod file;
 mod fixed;
 mod keeper;
@@ -17,6 +21,8 @@ mod sources;
 mod status;
 mod text;
 
+#[cfg(not(feature = "dns"))]
+use absent as dns;
 pub use file::File;
 pub use fixed::Fixed;
 pub use keeper::{ENDPOINTS_MAX, Keeper, News};

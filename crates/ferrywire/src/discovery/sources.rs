@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::text::ill_formed;
-use super::{Discover, Resolvers, Scheme, file, fixed};
+use super::{Discover, Resolvers, Scheme, dns, file, fixed};
 use crate::error::{Result, shown};
 
 /// What opens the source of a URL: the schemes that are built in, and those that were added.
@@ -13,6 +13,13 @@ use crate::error::{Result, shown};
 /// | `fixed:10.0.0.1:7001,10.0.0.2:7001;weight=3` | a list that never changes: [`Fixed`](super::Fixed) |
 /// | `file:///etc/arith/servers` | a list in a file, which is watched: [`File`](super::File) |
 /// | `domain:arith` | a name that [`Resolvers`] know |
+/// | `dns://arith.example:7001` | all addresses of a name; needs the feature `dns` |
+/// | `dns+srv://_rpc._tcp.arith.example` | all servers of a service; needs the feature `dns` |
+///
+/// Of a name all addresses are told, up to 1,000, and of a service the servers of the lowest priority with their weights, all of
+/// them again for each address that they have. They are asked for again when they have run out: after a second at least, and five minutes at
+/// most. The system's DNS servers are asked, unless one stands before the name: `dns+srv://10.0.0.53/_rpc._tcp.arith.example`, with a port
+/// where it is not 53.
 ///
 /// `registry+http://` is a scheme of the crate `ferrywire-registry`, and `etcd://` one of `ferrywire-etcd`.
 ///
@@ -45,6 +52,7 @@ impl Sources {
     ///
     /// - [`Code::InvalidArgument`](crate::Code::InvalidArgument) if nobody knows its scheme, with those that are known; or if the rest of the
     ///   URL is ill-formed.
+    /// - [`Code::Unimplemented`](crate::Code::Unimplemented) if the program was built without it.
     pub fn open(&self, url: &str) -> Result<Box<dyn Discover>> {
         if url.len() > URL_LEN_MAX {
             return Err(ill_formed(format!(
@@ -86,7 +94,8 @@ impl std::fmt::Debug for Sources {
 
 type Open = fn(&str) -> Option<Result<Box<dyn Discover>>>;
 
-const BUILT_IN: [(&str, Open); 2] = [("fixed", fixed::open), ("file", file::open)];
+const BUILT_IN: [(&str, Open); 4] =
+    [("fixed", fixed::open), ("file", file::open), ("dns", dns::open), ("dns+srv", dns::open)];
 
 /// The longest URL, in bytes: as much as a list of so many servers may take.
 const URL_LEN_MAX: usize = 1 << 20;
