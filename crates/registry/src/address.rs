@@ -1,6 +1,6 @@
 //! Addresses as they are registered: a host and a port that somebody can dial, and who may name them.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use ferrywire::transport::{Address, Place};
 
@@ -69,25 +69,31 @@ impl Named {
 
     /// The same port on the machine with this network address.
     pub(crate) fn moved_to(&self, ip: IpAddr) -> Self {
-        let socket = std::net::SocketAddr::new(ip.to_canonical(), self.port);
-        self.moved(&socket.to_string(), socket.ip().to_string())
-    }
-
-    /// The same port on a host, which may be a name.
-    pub(crate) fn moved_to_host(&self, host: &str) -> Self {
-        match ip_of(host) {
-            Some(ip) => self.moved_to(ip),
-            None => self.moved(&format!("{host}:{}", self.port), host.to_owned()),
-        }
-    }
-
-    fn moved(&self, place: &str, host: String) -> Self {
+        let place = SocketAddr::new(ip.to_canonical(), self.port).to_string();
         let text = match self.address.tunnel() {
             Some(path) => format!("http://{place}{path}"),
             None => format!("tcp://{place}"),
         };
         let address = text.parse().expect("a host and a port are an address");
+        let host = place.rsplit_once(':').map_or("", |(host, _)| host).to_owned();
         Self { address, host, port: self.port }
+    }
+
+    /// The same port on a host, which may be a name, or an address in numbers in brackets or not.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the host, in words.
+    pub(crate) fn moved_to_host(&self, host: &str) -> Result<Self, String> {
+        if let Some(ip) = ip_of(host).or_else(|| host.parse().ok()) {
+            return Ok(self.moved_to(ip));
+        }
+        let (scheme, path) = self.address.tunnel().map_or(("tcp", ""), |path| ("http", path));
+        Self::read(&format!("{scheme}://{host}:{}{path}", self.port), host.len())
+    }
+
+    pub(crate) fn host(&self) -> &str {
+        &self.host
     }
 
     pub(crate) fn into_address(self) -> Address {
@@ -177,7 +183,10 @@ mod tests {
             assert!(moved_to.is_at("10.0.0.9".parse().unwrap()) && !moved_to.is_local());
         }
         let named = Named::read("tcp@[::]:1", 255).unwrap();
-        assert_eq!(named.moved_to_host("[fe80::1]").key(), "tcp://[fe80::1]:1");
-        assert_eq!(named.moved_to_host("a.test").key(), "tcp://a.test:1");
+        assert_eq!(named.moved_to_host("[fe80::1]").unwrap().key(), "tcp://[fe80::1]:1");
+        assert_eq!(named.moved_to_host("a.test").unwrap().key(), "tcp://a.test:1");
+        for host in ["a b", "a:1", "a/b", "x,y", "ü"] {
+            assert!(named.moved_to_host(host).is_err(), "{host}");
+        }
     }
 }

@@ -3,9 +3,12 @@
 #![warn(clippy::print_stdout, clippy::print_stderr)]
 
 mod address;
+mod announcer;
 mod api;
+mod http_client;
 mod legacy;
 mod pages;
+mod place;
 mod rate;
 mod refusal;
 mod registry;
@@ -13,6 +16,7 @@ mod settings;
 mod snapshot;
 mod store;
 
+pub use announcer::Announcer;
 pub use pages::WithRegistry;
 pub use registry::{Builder, Registry};
 pub use settings::Settings;

@@ -157,7 +157,7 @@ fn pairs(query: Option<&str>) -> impl Iterator<Item = (&str, Result<Cow<'_, str>
     })
 }
 
-fn unescaped(text: &str) -> Result<Cow<'_, str>, Refusal> {
+pub(crate) fn unescaped(text: &str) -> Result<Cow<'_, str>, Refusal> {
     if !text.contains('%') {
         return Ok(text.into());
     }

@@ -7,9 +7,11 @@ use std::time::Duration;
 use bytes::Bytes;
 use ferrywire::server::Pages;
 use ferrywire::transport::Peer;
-use ferrywire_registry::Registry;
+use ferrywire_registry::{Registry, WithRegistry};
 use http::{Method, Request, Response, StatusCode};
 use serde_json::Value;
+
+pub(crate) mod fake;
 
 /// Who asks a registry, by its network address, without a network between.
 #[derive(Clone)]
@@ -101,4 +103,42 @@ pub(crate) fn addresses(list: &Value) -> Vec<String> {
 
 pub(crate) async fn after(seconds: f64) {
     tokio::time::advance(Duration::from_secs_f64(seconds)).await;
+}
+
+/// Waits until `is_so`, where real sockets are at work.
+pub(crate) async fn until(what: &str, mut is_so: impl FnMut() -> bool) {
+    for _ in 0..2000 {
+        if is_so() {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    panic!("waited in vain until {what}");
+}
+
+/// A registry on a port of its own.
+pub(crate) struct Stand {
+    pub(crate) registry: Registry,
+    pub(crate) place: String,
+    running: tokio::task::JoinHandle<ferrywire::Result<()>>,
+}
+
+impl Stand {
+    pub(crate) async fn new(registry: Registry) -> Self {
+        Self::at("127.0.0.1:0", registry).await
+    }
+
+    pub(crate) async fn at(place: &str, registry: Registry) -> Self {
+        let server = ferrywire::Server::builder().with_registry(&registry);
+        let server = server.bind(format!("tcp://{place}")).await.unwrap();
+        let place = server.address().to_string().replace("tcp://", "");
+        Self { registry, place, running: tokio::spawn(server.run()) }
+    }
+
+    /// Stops it where it stands. What it knew is lost.
+    pub(crate) async fn dies(self) -> String {
+        self.running.abort();
+        let _ = self.running.await;
+        self.place
+    }
 }
