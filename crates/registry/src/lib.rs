@@ -5,6 +5,7 @@
 mod address;
 mod announcer;
 mod api;
+mod discover;
 mod http_client;
 mod legacy;
 mod pages;
@@ -17,6 +18,7 @@ mod snapshot;
 mod store;
 
 pub use announcer::Announcer;
+pub use discover::Scheme;
 pub use pages::WithRegistry;
 pub use registry::{Builder, Registry};
 pub use settings::Settings;
