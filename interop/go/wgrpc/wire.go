@@ -22,6 +22,10 @@ type Family struct {
 	NoService string
 	NoMethod  string
 	Late      string
+	// Where registries are, and the headers for one server and for all.
+	Registry string
+	Server   string
+	Servers  string
 }
 
 // WgRPC and GeeRPC.
@@ -34,6 +38,9 @@ var (
 		NoService: "server.findService: can't find service: ",
 		NoMethod:  "server.findService: can't find method: ",
 		Late:      "server.handleRequest: request handle timeout: expect within ",
+		Registry:  "/wgrpc/registry",
+		Server:    "X-Wgrpc-Server",
+		Servers:   "X-Wgrpc-Servers",
 	}
 	GeeRPC = Family{
 		Magic:     3927900,
@@ -43,6 +50,9 @@ var (
 		NoService: "rpc server: can't find service ",
 		NoMethod:  "rpc server: can't find method ",
 		Late:      "rpc server: request handle timeout: expect within ",
+		Registry:  "/_geerpc_/registry",
+		Server:    "X-Geerpc-Server",
+		Servers:   "X-Geerpc-Servers",
 	}
 )
 

@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"time"
 
 	"ferrywire.test/interop/wgrpc"
 	"ferrywire.test/interop/zoo"
@@ -21,6 +22,8 @@ func main() {
 	listen := flag.String("listen", "tcp://127.0.0.1:0", "where to listen: tcp://HOST:PORT or unix:///PATH")
 	name := flag.String("family", "wgrpc", "whose tunnel is opened: wgrpc or geerpc")
 	overHTTP := flag.Bool("http", false, "expect an HTTP CONNECT in front of every conversation")
+	registry := flag.String("registry", "", "where to register, such as http://HOST:PORT/wgrpc/registry")
+	beat := flag.Duration("beat", 4*time.Minute, "how often to register again")
 	flag.Parse()
 	log.SetPrefix("wgrpcserver: ")
 	log.SetFlags(0)
@@ -47,6 +50,14 @@ func main() {
 		go accept(listener, server)
 	}
 
+	if *registry != "" {
+		address := fmt.Sprintf("%s@%s", listener.Addr().Network(), listener.Addr())
+		go wgrpc.Beat(*registry, family, address, *beat, func(err error) {
+			if err != nil {
+				log.Print(err)
+			}
+		})
+	}
 	fmt.Printf("listening on %s://%s\n", listener.Addr().Network(), listener.Addr())
 	_, err = io.Copy(io.Discard, os.Stdin)
 	must(err)

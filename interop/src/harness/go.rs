@@ -19,7 +19,10 @@ pub struct Go {
 
 /// Go's modules here, and the folders in them that are programs.
 const PROGRAMS: [(&str, &[&str]); 2] = [
-    ("go", &["client", "page", "parent", "server", "wgrpcclient", "wgrpcserver"]),
+    (
+        "go",
+        &["client", "page", "parent", "server", "wgrpcclient", "wgrpcfind", "wgrpcregistry", "wgrpcserver"],
+    ),
     ("go-protobuf", &["gomorpcclient", "gomorpcserver"]),
 ];
 
