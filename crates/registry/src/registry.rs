@@ -121,6 +121,8 @@ impl Builder {
     ///
     /// Without a token only programs on the registry's own machine can, and only servers on it, unless
     /// [`Settings::trusts_network`] is set. Whoever shows the token may register any address. Reading needs none.
+    ///
+    /// Behind a proxy on the same machine everybody is on that machine: such a proxy has to refuse what may not write.
     pub fn token(mut self, token: impl Into<String>) -> Self {
         self.token = Some(token.into()).filter(|token| !token.is_empty());
         self
