@@ -123,6 +123,14 @@ mod tests {
     use super::*;
 
     #[test]
+    fn beats_come_a_tenth_sooner_or_later() {
+        let all: Vec<f64> = (0..1000).map(|_| about(Duration::from_secs(10)).as_secs_f64()).collect();
+
+        assert!(all.iter().all(|time| (9.0..=11.0).contains(time)));
+        assert!(all.iter().any(|time| *time < 9.2) && all.iter().any(|time| *time > 10.8));
+    }
+
+    #[test]
     fn pauses_grow_to_ten_seconds_and_no_further() {
         let longest = |failures: u32| {
             (0..1000).map(|_| Backoff(failures).pause()).max().unwrap_or_default().as_secs_f64()

@@ -32,7 +32,8 @@ pub(crate) struct Entry {
 
 impl Entry {
     fn due(&self) -> Instant {
-        self.beat + self.listed.ttl
+        let far = Duration::from_secs(10 * 365 * 24 * 3600);
+        self.beat + self.listed.ttl.min(far)
     }
 }
 

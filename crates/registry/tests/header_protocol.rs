@@ -122,6 +122,21 @@ async fn one_registration_names_one_address() {
     assert!(stand.says(&list("/wgrpc/registry")).await.contains("X-Wgrpc-Servers: \r\n"));
 }
 
+/// A registry of the family fails on an empty list.
+#[tokio::test(start_paused = true)]
+async fn an_empty_registry_answers_an_empty_list() {
+    let registry = Registry::builder().build();
+
+    for (path, servers) in
+        [("/wgrpc/registry", "x-wgrpc-servers"), ("/_geerpc_/registry", "x-geerpc-servers")]
+    {
+        let list = here(&registry).get(path).await;
+
+        assert_eq!((list.status().as_u16(), &list.headers()[servers]), (200, &"".parse().unwrap()));
+        assert!(list.body().is_empty());
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn an_old_server_is_listed_for_five_minutes() {
     let registry = Registry::builder().build();
