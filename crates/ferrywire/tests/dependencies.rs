@@ -28,7 +28,9 @@ fn every_licence_is_one_that_deny_toml_allows() {
         .filter(|package| {
             let licence = package["license"].as_str().unwrap_or("none");
             let all_of = licence.split(" AND ").map(|part| part.trim_matches(['(', ')']));
-            !all_of.into_iter().all(|part| part.split(" OR ").flat_map(|it| it.split('/')).any(is_allowed))
+            !all_of
+                .into_iter()
+                .all(|part| part.split(" OR ").flat_map(|it| it.split('/')).any(|it| is_allowed(it.trim())))
         })
         .map(|package| format!("{} {}", package["name"], package["license"]))
         .collect();
