@@ -250,10 +250,23 @@ async fn losing_half_is_believed_and_losing_more_is_not() {
 
     kept.say(&[3, 4]).await;
     assert_eq!(kept.within(Duration::from_millis(1)).await, Some(vec![3, 4]));
-    kept.say(&[5, 6]).await;
+    kept.say(&[]).await;
 
     assert_eq!(kept.within(Duration::from_millis(29_999)).await, None);
-    assert_eq!(kept.within(Duration::from_millis(2)).await, Some(vec![5, 6]));
+    assert_eq!(kept.within(Duration::from_millis(2)).await, Some(vec![]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn servers_that_take_the_place_of_others_are_told_at_once_beside_them() {
+    let mut kept = Kept::with(&[1, 2, 3, 4]).await;
+    let began = Instant::now();
+
+    kept.say(&[4, 5, 6, 7]).await;
+
+    assert_eq!(kept.list().await, [4, 5, 6, 7, 1, 2, 3]);
+    assert_eq!(began.elapsed(), Duration::ZERO);
+    assert_eq!(kept.list().await, [4, 5, 6, 7]);
+    assert_eq!(began.elapsed(), Duration::from_secs(30));
 }
 
 #[tokio::test(start_paused = true)]
@@ -342,7 +355,7 @@ async fn a_server_that_listens_everywhere_is_on_this_machine() {
 }
 
 /// A source that never waits.
-struct Babbling;
+struct Babbling(u8);
 
 impl Discover for Babbling {
     fn name(&self) -> String {
@@ -350,15 +363,23 @@ impl Discover for Babbling {
     }
 
     fn next(&mut self) -> BoxFuture<'_, Result<Vec<Endpoint>>> {
-        Box::pin(async { Ok(vec![server(1)]) })
+        self.0 = self.0.saturating_sub(1);
+        let servers = [server(1), server(2), server(3)];
+        let list = if self.0 > 0 { servers.to_vec() } else { vec![server(1)] };
+        Box::pin(async { Ok(list) })
+    }
+
+    fn ttl(&self) -> Duration {
+        Duration::from_secs(10_000)
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_source_that_never_waits_does_not_spin() {
-    let mut keeper = Keeper::new(Box::new(Babbling), Arc::default());
+    let mut keeper = Keeper::new(Box::new(Babbling(100)), Arc::default());
     assert!(matches!(keeper.next().await, News::List(_)));
 
+    // Whether its list is believed or distrusted.
     assert!(timeout(Duration::from_secs(1000), keeper.next()).await.is_err());
 }
 
@@ -767,7 +788,7 @@ struct Ours;
 
 impl Scheme for Ours {
     fn open(&self, url: &str) -> Option<Result<Box<dyn Discover>>> {
-        url.strip_prefix("ours:").map(|_| Ok(Box::new(Babbling) as Box<dyn Discover>))
+        url.strip_prefix("ours:").map(|_| Ok(Box::new(Babbling(1)) as Box<dyn Discover>))
     }
 
     fn names(&self) -> Vec<String> {

@@ -2,6 +2,7 @@
 //!
 //! A list that was believed is kept until a better one comes, however long the source is lost.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,8 +23,9 @@ pub const ENDPOINTS_MAX: usize = 10_000;
 ///
 /// - A source that fails is asked again after a pause at random, of up to 100 ms at first and up to 10 s at last. Its last list stands
 ///   for as long as that takes.
-/// - A list that is empty, or has lost more than half of the addresses of the last one, is distrusted: it is told only if the source has
-///   said nothing better for [`Discover::ttl`]. The first list of all is believed whatever it is.
+/// - A list that is empty, or has lost more than half of the addresses of the last one, is distrusted: those that it has lost stand
+///   until the source has said nothing better for [`Discover::ttl`]. Those that it has are believed at once, so that nobody waits for servers
+///   that take the place of others. The first list of all is believed whatever it is.
 /// - Changes are told at most once a second, the newest only.
 /// - An address is in a list once, and a list has at most [`ENDPOINTS_MAX`] of them. A server that calls itself `0.0.0.0` or `[::]`, as Go's
 ///   do that listen everywhere, is on this machine.
@@ -48,7 +50,7 @@ pub struct Keeper {
 /// What a source has said, and the source.
 type Answer = (Box<dyn Discover>, Result<Vec<Endpoint>>);
 
-/// A list that is not believed before its time has come.
+/// A list of which it is not believed, before its time has come, that servers are gone.
 struct Suspect {
     list: Vec<Endpoint>,
     until: Instant,
@@ -108,25 +110,35 @@ impl Keeper {
 
     /// The list to tell, if there is one and its time has come; it is told then.
     fn due(&mut self) -> Option<Vec<Endpoint>> {
-        let good = self.good.as_ref()?;
+        let list = self.stands()?;
         let now = Instant::now();
         if let Some((told, at)) = &self.told
-            && (now < *at + BETWEEN_CHANGES || is_same(told, good))
+            && (now < *at + BETWEEN_CHANGES || is_same(told, &list))
         {
             return None;
         }
-        self.told = Some((good.clone(), now));
+        let list = list.into_owned();
+        self.told = Some((list.clone(), now));
         self.status.note(|known| {
             known.told += 1;
-            known.servers = good.len();
+            known.servers = list.len();
         });
-        Some(good.clone())
+        Some(list)
+    }
+
+    /// The list that stands: the last that was believed, and what a suspected one has beside it.
+    fn stands(&self) -> Option<Cow<'_, [Endpoint]>> {
+        let good = self.good.as_ref()?;
+        let Some(suspect) = &self.suspect else { return Some(Cow::Borrowed(good)) };
+        let addresses: HashSet<_> = suspect.list.iter().map(|endpoint| &endpoint.address).collect();
+        let lost = good.iter().filter(|endpoint| !addresses.contains(&endpoint.address));
+        Some(Cow::Owned(suspect.list.iter().chain(lost).take(ENDPOINTS_MAX).cloned().collect()))
     }
 
     /// When there is something to do though the source says nothing.
     fn wakes_at(&self) -> Option<Instant> {
-        let tells_at = match (&self.good, &self.told) {
-            (Some(good), Some((told, at))) if !is_same(told, good) => Some(*at + BETWEEN_CHANGES),
+        let tells_at = match (self.stands(), &self.told) {
+            (Some(list), Some((told, at))) if !is_same(told, &list) => Some(*at + BETWEEN_CHANGES),
             _ => None,
         };
         // A source that is lost does not say so any more.
@@ -171,8 +183,9 @@ impl Keeper {
             return pause;
         }
         if let Some(suspect) = &mut self.suspect {
+            let pause = is_same(&suspect.list, &list).then_some(BETWEEN_CHANGES);
             suspect.list = list;
-            return None;
+            return pause;
         }
         tracing::warn!(
             source = %self.name,
