@@ -17,7 +17,12 @@ use crate::registry::{Inner, Registry};
 
 /// Puts a registry on a server's own port.
 pub trait WithRegistry {
-    /// Answers at `/registry/v1`, `/wgrpc/registry` and `/_geerpc_/registry`.
+    /// Answers at `/registry/v1`, `/wgrpc/registry` and `/_geerpc_/registry`, whoever is not a browser.
+    ///
+    /// Of a registry that is asked by a name, as `http://registry.example.org:9999`, the server has to know that name:
+    /// [`allow_host`](server::Builder::allow_host). Clients of one network address have
+    /// [`connections_per_address_max`](ferrywire::Limits::connections_per_address_max) connections, and each that waits for a
+    /// change needs one.
     #[must_use]
     fn with_registry(self, registry: &Registry) -> Self;
 }

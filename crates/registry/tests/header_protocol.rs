@@ -81,6 +81,29 @@ async fn both_families_are_answered_in_their_own_bytes() {
     }
 }
 
+/// Rows H2 and H3: nothing that a browser sends for a page changes what is registered, or reads it.
+#[tokio::test]
+async fn no_web_page_registers_a_server() {
+    let stand = Stand::new().await;
+    let address = "tcp@127.0.0.1:40001";
+
+    for header in [
+        "Origin: http://evil.test",
+        "Sec-Fetch-Site: same-origin",
+        "Referer: http://evil.test/",
+        "Cookie: a=b",
+    ] {
+        let beat = beat("/wgrpc/registry", "X-Wgrpc-Server", &format!("{address}\r\n{header}"));
+        assert!(stand.says(&beat).await.starts_with("HTTP/1.1 403 "), "{header}");
+        let list = list("/registry/v1/servers").replace("Accept-Encoding: gzip", header);
+        assert!(stand.says(&list).await.starts_with("HTTP/1.1 403 "), "{header}");
+    }
+    let rebound = beat("/wgrpc/registry", "X-Wgrpc-Server", address).replace("HOST", "evil.test");
+    assert!(stand.says(&rebound).await.starts_with("HTTP/1.1 403 "));
+
+    assert!(stand.says(&list("/wgrpc/registry")).await.contains("X-Wgrpc-Servers: \r\n"));
+}
+
 #[tokio::test]
 async fn a_beat_without_an_address_is_answered_as_theirs_is() {
     let stand = Stand::new().await;
