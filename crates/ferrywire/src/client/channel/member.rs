@@ -56,7 +56,7 @@ impl Member {
                 })
             }
             Err(error) => {
-                self.record.went_down();
+                self.record.went_down(&error);
                 Err(error)
             }
         }

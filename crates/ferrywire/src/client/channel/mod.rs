@@ -297,7 +297,8 @@ impl Hub {
     fn member(&self, address: &Address) -> Arc<Member> {
         let pool =
             Pool::new(address.clone(), self.transports.clone(), self.speak.clone(), self.chosen.clone());
-        let record = Record::new(self.next_id.fetch_add(1, Ordering::Relaxed), self.tally.clone());
+        let (id, name) = (self.next_id.fetch_add(1, Ordering::Relaxed), address.to_string().into());
+        let record = Record::new(id, name, self.tally.clone());
         Arc::new(Member::new(address.clone(), record, pool))
     }
 

@@ -74,6 +74,8 @@ impl Tally {
 pub(super) struct Record {
     /// Another for each server that was ever in the list.
     pub(super) id: u64,
+    /// Where it is, for people.
+    name: Arc<str>,
     pub(super) tally: Arc<Tally>,
     pub(super) load: Load,
     standing: Standing,
@@ -93,9 +95,10 @@ struct State {
 }
 
 impl Record {
-    pub(super) fn new(id: u64, tally: Arc<Tally>) -> Self {
+    pub(super) fn new(id: u64, name: Arc<str>, tally: Arc<Tally>) -> Self {
         Self {
             id,
+            name,
             tally,
             load: Load::default(),
             standing: Standing::default(),
@@ -173,14 +176,14 @@ impl Record {
                 self.is_ejected.store(true, Ordering::Relaxed);
                 self.tally.ejected.fetch_add(1, Ordering::Relaxed);
                 let millis = self.standing.out_until().map_or(0, |until| until - now);
-                tracing::warn!(server = self.id, millis, "a server that fails is ejected");
+                tracing::warn!(server = %self.name, millis, "calls fail: the server is left alone for a while");
             }
         });
     }
 
     /// It cannot be connected to.
     #[cold]
-    pub(super) fn went_down(&self) {
+    pub(super) fn went_down(&self, error: &Error) {
         self.failures.fetch_add(1, Ordering::Relaxed);
         let is_new = self.change(|state| {
             let is_new = !state.is_gone && !self.is_down.swap(true, Ordering::Relaxed);
@@ -190,6 +193,7 @@ impl Record {
             is_new
         });
         if is_new {
+            tracing::warn!(server = %self.name, %error, "the server cannot be reached, and is dialled again");
             self.tally.went_down.notify_one();
         }
     }
@@ -202,6 +206,7 @@ impl Record {
         self.change(|_| {
             if self.is_down.swap(false, Ordering::Relaxed) {
                 self.tally.down.fetch_sub(1, Ordering::Relaxed);
+                tracing::info!(server = %self.name, "the server can be reached again");
             }
         });
     }
