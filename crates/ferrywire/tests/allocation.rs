@@ -187,3 +187,51 @@ fn peers_that_never_read_hold_no_more_than_their_share() {
         assert_eq!(server.handle().connections(), 20);
     });
 }
+
+/// A call that goes to one of many servers allocates no more than one that has no choice, whoever chooses.
+#[test]
+fn choosing_a_server_allocates_nothing() {
+    use ferrywire::balance::{ConsistentHash, Random, RoundRobin, WeightedRoundRobin};
+    use support::fleet::{Fleet, NodeClient, address, told};
+
+    const CALLS: usize = 200;
+    let _alone = alone();
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
+    runtime.block_on(async {
+        let fleet = Fleet::of(3).await;
+        let clients = [
+            ("one address", fleet.builder().connect(address(0)).await.unwrap()),
+            ("least loaded", discovered(&fleet, fleet.builder()).await),
+            ("random", discovered(&fleet, fleet.builder().balance(Random)).await),
+            ("round robin", discovered(&fleet, fleet.builder().balance(RoundRobin)).await),
+            ("weighted", discovered(&fleet, fleet.builder().balance(WeightedRoundRobin)).await),
+            ("consistent hash", discovered(&fleet, fleet.builder().balance(ConsistentHash)).await),
+        ];
+        let mut without_a_choice = None;
+        for (balance, client) in clients {
+            let node = NodeClient::new(client);
+            let mut least = usize::MAX;
+            // The first rounds connect, and grow what is kept.
+            for _ in 0..5 {
+                let region = Region::new(ALLOCATOR);
+                for number in 0..CALLS as i64 {
+                    assert_eq!(node.double(number).await.unwrap(), 2 * number);
+                }
+                let change = region.change();
+                least = least.min(change.allocations + change.reallocations);
+            }
+            let most = *without_a_choice.get_or_insert(least);
+            assert!(
+                least <= most,
+                "{balance}: {least} allocations for {CALLS} calls, and {most} without a choice"
+            );
+        }
+    });
+
+    async fn discovered(fleet: &Fleet, builder: ferrywire::client::Builder) -> ferrywire::Client {
+        let (teller, source) = told();
+        let (client, ()) = tokio::join!(builder.discover_from(source), teller.says(fleet.endpoints()));
+        client.unwrap()
+    }
+}
