@@ -237,6 +237,31 @@ async fn a_server_that_comes_back_is_used_again() {
     assert_eq!(answers.into_iter().map(Result::unwrap).sum::<u32>(), 5);
 }
 
+/// What a call waited that was lost is not what its server takes: it had been out for as long as that counted, a minute and more.
+#[tokio::test(start_paused = true)]
+async fn a_server_that_was_lost_while_calls_waited_gets_its_share_as_soon_as_it_is_back() {
+    let mut fleet = Fleet::of(3).await;
+    let (node, _teller) = client_of(&fleet, |builder| builder).await;
+    fleet.hosts.values().for_each(|host| host.is_slow(Duration::from_millis(5)));
+    for _ in 0..30 {
+        node.who().await.unwrap();
+    }
+    let held = node.client().start::<u64, u32>("Node.Slowly", &9_000);
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    let holder = servers(&node).servers.iter().position(|server| server.pending == 1).unwrap() as u32;
+
+    fleet.kill(holder).await;
+    fleet.start(holder).await;
+    assert!(held.await.unwrap_err().may_have_run());
+    let before = fleet.host(holder).calls();
+    for _ in 0..60 {
+        node.who().await.unwrap();
+    }
+
+    let share = fleet.host(holder).calls() - before;
+    assert!((8..=40).contains(&share), "{share}");
+}
+
 /// A server that dies costs the calls that it was holding, whose fate nobody knows.
 #[tokio::test(start_paused = true)]
 async fn a_server_that_dies_costs_the_calls_that_it_was_holding() {

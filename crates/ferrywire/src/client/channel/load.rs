@@ -62,6 +62,13 @@ impl Load {
         }
     }
 
+    /// The connection was lost: how long its calls waited says nothing of whoever is there when another one is made. It is tried as one of
+    /// whom nothing is known.
+    #[cold]
+    pub(super) fn forget(&self) {
+        self.latency.store(0, Ordering::Relaxed);
+    }
+
     /// Takes what the timed call took into account.
     fn note(&self, is_answered: bool, now: u64) {
         let took = now.saturating_sub(self.timed_since.load(Ordering::Relaxed)).max(1);
@@ -162,6 +169,17 @@ mod tests {
 
         assert_eq!(load.look(502 * MS).latency, Duration::from_millis(500));
         assert_eq!(load.look(502 * MS).pending, 1);
+    }
+
+    #[test]
+    fn a_call_that_was_lost_with_its_connection_says_nothing() {
+        let load = Load::default();
+        call(&load, 1, 0, MS);
+        load.sent(2, || 2 * MS);
+        load.forget();
+        load.ended(2, false, || 5_000 * MS);
+
+        assert_eq!(load.look(5_000 * MS), balance::Load::NONE);
     }
 
     #[test]

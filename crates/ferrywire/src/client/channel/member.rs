@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 
-use super::record::{Dialling, Record, is_servers_fault};
+use super::record::{Dialling, Record, is_loss, is_servers_fault};
 use crate::client::link::{Link, Outgoing, Room, Sent, Settle};
 use crate::client::pool::Pool;
 use crate::error::{Code, Error, Phase, Result};
@@ -99,14 +99,18 @@ impl Link for Counted {
     }
 
     fn poll(&self, id: u64, cx: &mut Context<'_>, settle: &mut Settle<'_>) -> Poll<()> {
-        let (mut is_answered, mut is_fault) = (true, false);
+        let (mut is_answered, mut is_fault, mut is_lost) = (true, false, false);
         ready!(self.inner.poll(id, cx, &mut |outcome, metadata| {
             if let Err(error) = &outcome {
                 is_fault = is_servers_fault(error);
+                is_lost = is_loss(error);
                 is_answered = error.is_remote();
             }
             settle(outcome, metadata);
         }));
+        if is_lost {
+            self.record.load.forget();
+        }
         self.record.load.ended(self.ticket(id), is_answered && !is_fault, || self.nanos());
         match is_fault {
             true => self.record.failed(),

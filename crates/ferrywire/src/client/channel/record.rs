@@ -260,3 +260,8 @@ pub(super) fn is_servers_fault(error: &Error) -> bool {
         _ => false,
     }
 }
+
+/// Whether an error says that the connection has ended.
+pub(super) fn is_loss(error: &Error) -> bool {
+    error.code() == Code::Unavailable && !error.is_remote()
+}
