@@ -7,6 +7,7 @@ use std::time::Duration;
 use ferrywire::balance::{ConsistentHash, Random, RoundRobin, WeightedRoundRobin};
 use ferrywire::client::FailMode;
 use ferrywire::discovery::Health;
+use ferrywire::transport::{Address, Transport};
 use ferrywire::{Client, Code, Error};
 use tokio::time::Instant;
 
@@ -260,6 +261,30 @@ async fn a_server_that_was_lost_while_calls_waited_gets_its_share_as_soon_as_it_
 
     let share = fleet.host(holder).calls() - before;
     assert!((8..=40).contains(&share), "{share}");
+}
+
+/// Such a server was not down, and the call that was sent there next sat out the pause before its next dial.
+#[tokio::test(start_paused = true)]
+async fn no_call_waits_for_a_server_that_is_lost_whenever_it_is_there() {
+    let mut fleet = Fleet::of(2).await;
+    fleet.kill(0).await;
+    let place = address(0).parse::<Address>().unwrap();
+    let mut listener = fleet.memory.listen(place.place()).await.unwrap();
+    tokio::spawn(async move {
+        loop {
+            let stream = listener.accept().await.unwrap();
+            tokio::time::sleep(Duration::from_millis(1)).await;
+            drop(stream);
+        }
+    });
+    let (node, _teller) = client_of(&fleet, |builder| builder.balance(RoundRobin)).await;
+
+    for _ in 0..500 {
+        let began = Instant::now();
+        assert_eq!(node.who().idempotent().await.unwrap(), 1);
+        assert!(began.elapsed() < Duration::from_millis(10), "{:?}", began.elapsed());
+        tokio::time::sleep(Duration::from_millis(40)).await;
+    }
 }
 
 /// A server that dies costs the calls that it was holding, whose fate nobody knows.

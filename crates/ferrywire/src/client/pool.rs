@@ -156,6 +156,12 @@ impl Pool {
         self.state().link.as_ref().filter(|link| link.is_open()).cloned()
     }
 
+    /// Whether whoever asks for a connection has to wait before there is even a dial.
+    pub(super) fn is_pausing(&self) -> bool {
+        let mut state = self.state();
+        state.open_link().is_none() && state.backoff.not_before.is_some_and(|moment| moment > Instant::now())
+    }
+
     /// Why there is no other connection than the one that was given.
     #[cold]
     fn cannot_dial(&self) -> Error {
@@ -180,12 +186,8 @@ impl Pool {
         }
         let dial = {
             let mut state = self.state();
-            if let Some(link) = &state.link {
-                if link.is_open() {
-                    return Ok(link.clone());
-                }
-                state.link = None;
-                state.backoff.lost();
+            if let Some(link) = state.open_link() {
+                return Ok(link);
             }
             if !matches!(self.target, Target::Address { .. }) {
                 return Err(self.cannot_dial());
@@ -201,6 +203,19 @@ impl Pool {
             }
         };
         dial.await
+    }
+}
+
+impl State {
+    /// The connection; if it was lost, that is noted.
+    fn open_link(&mut self) -> Option<Arc<dyn Link>> {
+        let link = self.link.as_ref()?;
+        if link.is_open() {
+            return Some(link.clone());
+        }
+        self.link = None;
+        self.backoff.lost();
+        None
     }
 }
 

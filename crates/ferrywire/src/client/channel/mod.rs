@@ -397,6 +397,11 @@ impl Hub {
                 self.first_list().await?;
                 continue;
             };
+            if want.only.is_none() && !member.record.is_down() && member.pool().is_pausing() {
+                // It was lost soon after it was there. Whoever is to wait for its next dial, it is not this call.
+                member.record.mark_down();
+                continue;
+            }
             let id = member.record.id;
             let is_tried = want.tried.contains(&id);
             if is_tried && let Some(error) = last.take() {

@@ -185,6 +185,12 @@ impl Record {
     #[cold]
     pub(super) fn went_down(&self, error: &Error) {
         self.failures.fetch_add(1, Ordering::Relaxed);
+        self.mark_down();
+    }
+
+    /// It is dialled again before calls go there.
+    #[cold]
+    pub(super) fn mark_down(&self) {
         let is_new = self.change(|state| {
             let is_new = !state.is_gone && !self.is_down.swap(true, Ordering::Relaxed);
             if is_new {
