@@ -1,121 +1,17 @@
 //! Servers found in a real etcd, which is killed, restarted and compacted.
-//!
-//! `FERRYWIRE_ETCD` says where it is, if it is not /usr/bin/etcd.
 #![allow(clippy::unwrap_used, reason = "a failure here is the test's own report")]
 
-use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Duration;
 
-use etcd_client::{Client, PutOptions};
+use etcd_client::PutOptions;
 use ferrywire::Server;
-use ferrywire::discovery::{Discover, Keeper, News, Sources, Status};
-use ferrywire_etcd::{Announcer, Etcd};
-use tokio::process::{Child, Command};
+use ferrywire::discovery::News;
+use ferrywire_etcd::Announcer;
 use tokio::time::{Instant, sleep, timeout};
 
-/// An etcd of our own, which dies with this.
-struct Cluster {
-    home: PathBuf,
-    port: u16,
-    peers: u16,
-    running: Option<Child>,
-}
+use support::{Cluster, list};
 
-impl Cluster {
-    async fn start() -> Self {
-        let [port, peers] = [(); 2].map(|()| {
-            let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-            listener.local_addr().unwrap().port()
-        });
-        let home =
-            PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("etcd-{}-{port}", std::process::id()));
-        let mut cluster = Self { home, port, peers, running: None };
-        cluster.run().await;
-        cluster
-    }
-
-    /// Starts it again, with what it knew.
-    async fn run(&mut self) {
-        let program = std::env::var("FERRYWIRE_ETCD").unwrap_or_else(|_| "/usr/bin/etcd".to_owned());
-        let (clients, peers) =
-            (format!("http://127.0.0.1:{}", self.port), format!("http://127.0.0.1:{}", self.peers));
-        let mut command = Command::new(&program);
-        command
-            .env("ETCD_UNSUPPORTED_ARCH", "arm64")
-            .args(["--data-dir", self.home.to_str().unwrap(), "--logger=zap", "--log-outputs=/dev/null"])
-            .args(["--listen-client-urls", &clients, "--advertise-client-urls", &clients])
-            .args(["--listen-peer-urls", &peers, "--initial-advertise-peer-urls", &peers])
-            .args(["--initial-cluster", &format!("default={peers}")])
-            .stdout(std::process::Stdio::null())
-            .stderr(std::process::Stdio::null());
-        let started = command.kill_on_drop(true).spawn();
-        self.running = Some(started.unwrap_or_else(|cause| panic!("{program}: {cause}")));
-        let is_ready = async {
-            loop {
-                if let Ok(mut client) = Client::connect([&clients], None).await
-                    && client.get("ready", None).await.is_ok()
-                {
-                    break;
-                }
-                sleep(Duration::from_millis(50)).await;
-            }
-        };
-        timeout(Duration::from_secs(30), is_ready).await.expect("etcd is ready");
-    }
-
-    async fn kill(&mut self) {
-        self.running.take().unwrap().kill().await.unwrap();
-    }
-
-    async fn client(&self) -> Client {
-        Client::connect([format!("http://127.0.0.1:{}", self.port)], None).await.unwrap()
-    }
-
-    async fn put(&self, id: &str, value: &str) {
-        self.client().await.put(format!("services/arith/{id}"), value, None).await.unwrap();
-    }
-
-    async fn put_server(&self, number: u8) {
-        self.put(
-            &number.to_string(),
-            &format!(r#"{{"address":"tcp://10.0.0.{number}:7001","weight":{number}}}"#),
-        )
-        .await;
-    }
-
-    fn url(&self) -> String {
-        format!("etcd://127.0.0.1:{}/services/arith", self.port)
-    }
-
-    fn source(&self) -> Box<dyn Discover> {
-        Sources::default().with(Etcd).open(&self.url()).unwrap()
-    }
-
-    fn keeper(&self) -> (Keeper, Arc<Status>) {
-        let status = Arc::new(Status::default());
-        (Keeper::new(self.source(), status.clone()), status)
-    }
-}
-
-impl Drop for Cluster {
-    fn drop(&mut self) {
-        drop(self.running.take());
-        let _ = std::fs::remove_dir_all(&self.home);
-    }
-}
-
-/// The next list, whatever is lost before it comes.
-async fn list(keeper: &mut Keeper) -> Vec<String> {
-    let list = async {
-        loop {
-            if let News::List(list) = keeper.next().await {
-                break list.iter().map(|one| one.address.to_string()).collect();
-            }
-        }
-    };
-    timeout(Duration::from_secs(40), list).await.expect("a list comes")
-}
+mod support;
 
 #[tokio::test]
 async fn servers_are_found_and_a_change_is_told_within_a_tenth_of_a_second() {
