@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 use std::pin::pin;
 use std::time::Duration;
 
-use etcd_client::{Client, LeaseGrantOptions, PutOptions};
+use etcd_client::{
+    Client, Compare, CompareOp, GetOptions, LeaseGrantOptions, LeaseKeepAliveStream, LeaseKeeper, PutOptions,
+    Txn, TxnOp,
+};
 use ferrywire::discovery::Endpoint;
 use ferrywire::server::{Announce, Served};
 use ferrywire::transport::{Address, BoxFuture, Place as Stand};
@@ -19,7 +22,8 @@ use crate::place::{ASKED_MAX, Place, failed, too_slow};
 ///
 /// Every address at which it listens on TCP is a key, which hangs on a lease: a server that dies is gone after [`ttl`](Self::ttl), and one
 /// that is shut down at once, before it drains. If etcd is lost, or the lease, the server makes itself known again, after a pause at random of
-/// up to 100 ms at first and up to 10 s at last, and never gives up.
+/// up to 100 ms at first and up to 10 s at last, and never gives up. A key that somebody else has deleted is put back when the server says
+/// next that it is there.
 ///
 /// One that listens everywhere, as at `tcp://0.0.0.0:4000`, is known under the address from which this machine reaches etcd, unless
 /// [`host`](Self::host) says another.
@@ -125,23 +129,22 @@ impl Announcer {
     }
 
     /// Makes the server known, and keeps it so until that fails.
-    async fn keep(&self, client: &mut Client, lease: i64, served: &Served, pause: &mut Pause) -> Result<()> {
-        let seconds = i64::try_from(self.ttl.as_secs()).unwrap_or(i64::MAX);
-        let registered = async {
-            let endpoints = self.endpoints(&served.addresses).await?;
-            let options = LeaseGrantOptions::new().with_id(lease);
-            client.lease_grant(seconds, Some(options)).await.map_err(failed)?;
-            for endpoint in &endpoints {
-                let key = format!("{}{}", self.place.prefix, endpoint.address);
-                let value = serde_json::to_vec(&Entry::of(endpoint)).expect("texts and numbers are JSON");
-                client.put(key, value, Some(PutOptions::new().with_lease(lease))).await.map_err(failed)?;
-            }
-            tracing::info!(place = self.place.url(), servers = endpoints.len(), "known in etcd");
-            client.lease_keep_alive(lease).await.map_err(failed)
-        };
-        let (mut asks, mut answers) = timeout(ASKED_MAX, registered).await.map_err(|_| too_slow())??;
+    async fn keep(
+        &self,
+        client: &mut Client,
+        held: &mut Held,
+        served: &Served,
+        pause: &mut Pause,
+    ) -> Result<()> {
+        let known = timeout(ASKED_MAX, self.make_known(client, held, served)).await;
+        let (mut asks, mut answers) = known.map_err(|_| too_slow())??;
         pause.reset();
         loop {
+            // The lease lives: what hangs on it is worth more than what cannot be put back now, as in an etcd that is full.
+            let looked = timeout(ASKED_MAX, self.put_back(client, held)).await.map_err(|_| too_slow());
+            if let Err(error) = looked.and_then(|looked| looked.map_err(failed)) {
+                tracing::warn!(place = self.place.url(), %error, "a key that is gone is not put back for now");
+            }
             sleep(self.ttl.div_f64(3.0).mul_f64(0.9 + 0.2 * fastrand::f64())).await;
             let kept = async {
                 asks.keep_alive().await?;
@@ -152,6 +155,65 @@ impl Announcer {
                 return Err(Error::new(Code::Unavailable, "etcd: the lease has run out"));
             }
         }
+    }
+
+    /// Goes on with the lease that is held, if it still lives, and makes the server known under a new one if not.
+    async fn make_known(
+        &self,
+        client: &mut Client,
+        held: &mut Held,
+        served: &Served,
+    ) -> Result<(LeaseKeeper, LeaseKeepAliveStream)> {
+        let own = self.own(&self.endpoints(&served.addresses).await?);
+        // An etcd that is full grants no lease, but one that it has granted lives on.
+        if held.own == own {
+            match client.lease_keep_alive(held.lease).await {
+                Err(etcd_client::Error::LeaseKeepAliveError(_)) => {}
+                going_on => return going_on.map_err(failed),
+            }
+        }
+        *held = Held::default();
+        let options = LeaseGrantOptions::new().with_id(held.lease);
+        let seconds = i64::try_from(self.ttl.as_secs()).unwrap_or(i64::MAX);
+        client.lease_grant(seconds, Some(options)).await.map_err(failed)?;
+        for (key, value) in &own {
+            let options = PutOptions::new().with_lease(held.lease);
+            client.put(key.as_str(), value.as_slice(), Some(options)).await.map_err(failed)?;
+        }
+        tracing::info!(place = self.place.url(), servers = own.len(), "known in etcd");
+        held.own = own;
+        client.lease_keep_alive(held.lease).await.map_err(failed)
+    }
+
+    /// Puts back what somebody else has deleted. What somebody else has written instead stands: it may be the next server at this address.
+    async fn put_back(&self, client: &mut Client, held: &Held) -> Result<(), etcd_client::Error> {
+        for (key, value) in &held.own {
+            // A look comes first: an etcd that is full refuses whatever might write, if there is something to write or not.
+            let found = client.get(key.as_str(), Some(GetOptions::new().with_count_only())).await?;
+            if found.count() > 0 {
+                continue;
+            }
+            let is_absent = Compare::create_revision(key.as_str(), CompareOp::Equal, 0);
+            let options = PutOptions::new().with_lease(held.lease);
+            let put = TxnOp::put(key.as_str(), value.as_slice(), Some(options));
+            if client.txn(Txn::new().when([is_absent]).and_then([put])).await?.succeeded() {
+                tracing::warn!(
+                    place = self.place.url(),
+                    key,
+                    "somebody has deleted a server in etcd; it is back"
+                );
+            }
+        }
+        Ok(())
+    }
+
+    /// What stands in etcd for these servers.
+    fn own(&self, endpoints: &[Endpoint]) -> Vec<(String, Vec<u8>)> {
+        let own = |endpoint: &Endpoint| {
+            let value = serde_json::to_vec(&Entry::of(endpoint)).expect("texts and numbers are JSON");
+            (format!("{}{}", self.place.prefix, endpoint.address), value)
+        };
+        endpoints.iter().map(own).collect()
     }
 
     /// Takes the server off the lists, if it can be on one.
@@ -168,14 +230,12 @@ impl Announce for Announcer {
     fn announce(self: Box<Self>, served: Served, leaving: Cancellation) -> BoxFuture<'static, ()> {
         Box::pin(async move {
             let mut leaves = pin!(leaving.cancelled());
-            let mut pause = Pause::default();
+            let (mut pause, mut held) = (Pause::default(), Held::default());
             loop {
-                // Known before it is granted, so that it can be given back whatever has become of it.
-                let lease = fastrand::i64(1..i64::MAX);
                 let mut client = None;
                 let kept = async {
                     let client = client.insert(self.place.connect().await.map_err(failed)?);
-                    self.keep(client, lease, &served, &mut pause).await
+                    self.keep(client, &mut held, &served, &mut pause).await
                 };
                 let ended = match select(&mut leaves, pin!(kept)).await {
                     Either::Left(_) => None,
@@ -188,10 +248,24 @@ impl Announce for Announcer {
                 if ended.is_none()
                     || matches!(select(&mut leaves, pin!(sleep(pause.grow()))).await, Either::Left(_))
                 {
-                    return self.leave(client, lease).await;
+                    return self.leave(client, held.lease).await;
                 }
             }
         })
+    }
+}
+
+/// A lease, and what hangs on it.
+struct Held {
+    /// Known before it is granted, so that it can be given back whatever has become of it.
+    lease: i64,
+    /// Keys and their values; none before all of them stand in etcd.
+    own: Vec<(String, Vec<u8>)>,
+}
+
+impl Default for Held {
+    fn default() -> Self {
+        Self { lease: fastrand::i64(1..i64::MAX), own: Vec::new() }
     }
 }
 
