@@ -185,12 +185,14 @@ impl Record {
     #[cold]
     pub(super) fn went_down(&self, error: &Error) {
         self.failures.fetch_add(1, Ordering::Relaxed);
-        self.mark_down();
+        if self.mark_down() {
+            tracing::warn!(server = %self.name, %error, "the server cannot be reached, and is dialled again");
+        }
     }
 
-    /// It is dialled again before calls go there.
+    /// It is dialled again before calls go there; whether that is new.
     #[cold]
-    pub(super) fn mark_down(&self) {
+    pub(super) fn mark_down(&self) -> bool {
         let is_new = self.change(|state| {
             let is_new = !state.is_gone && !self.is_down.swap(true, Ordering::Relaxed);
             if is_new {
@@ -199,9 +201,9 @@ impl Record {
             is_new
         });
         if is_new {
-            tracing::warn!(server = %self.name, %error, "the server cannot be reached, and is dialled again");
             self.tally.went_down.notify_one();
         }
+        is_new
     }
 
     /// There is a connection to it.
