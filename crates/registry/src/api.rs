@@ -127,6 +127,9 @@ impl Said<'_> {
         check_name("a zone", &self.zone, settings.name_len_max)?;
         let metadata_len = self.metadata.iter().map(|(name, value)| name.len() + value.len()).sum();
         check_len("metadata", metadata_len, settings.metadata_len_max)?;
+        if self.metadata.iter().any(|(name, value)| has_control(name) || has_control(value)) {
+            return Err(Refusal::invalid("metadata has control characters"));
+        }
         let services: BTreeSet<String> = self.services.into_owned().into_iter().collect();
         let ttl = self.ttl_ms.map_or(settings.ttl, Duration::from_millis);
         let listed = Listed {
@@ -148,10 +151,14 @@ fn check_name(what: &str, name: &str, len_max: usize) -> Result<(), Refusal> {
             name.len()
         )));
     }
-    if name.chars().any(char::is_control) {
+    if has_control(name) {
         return Err(Refusal::invalid(format!("the name of {what} has control characters")));
     }
     Ok(())
+}
+
+pub(crate) fn has_control(text: &str) -> bool {
+    text.chars().any(char::is_control)
 }
 
 fn check_len(what: &str, len: usize, most: usize) -> Result<(), Refusal> {

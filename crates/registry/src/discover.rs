@@ -17,7 +17,7 @@ use http::Request;
 use tokio::time::{Instant, Sleep};
 
 use crate::address::Named;
-use crate::api::{List, Told};
+use crate::api::{List, Told, has_control};
 use crate::http_client::{ask, failed};
 use crate::legacy::Family;
 use crate::pages::{list_path, unescaped};
@@ -269,9 +269,17 @@ async fn watched(place: &Place, service: Option<&str>, seen: Option<(String, u64
     })
 }
 
-/// A server as it is told; nothing, if nobody could dial it.
+/// A server as it is told; nothing, if nobody could dial it, or if what is said of it would move a cursor where it is read.
 fn endpoint(place: &Place, told: Told<'_>) -> Option<Endpoint> {
     let said = told.said;
+    let words = said.metadata.iter().flat_map(|(name, value)| [name.as_str(), value]);
+    if words.chain([&*said.zone]).any(has_control) {
+        tracing::debug!(
+            registry = place.authority,
+            "a server is left out of whom control characters are said"
+        );
+        return None;
+    }
     let endpoint = dialled(place, &said.address)?;
     let endpoint = endpoint.with_weight(said.weight.unwrap_or(1)).in_zone(said.zone);
     let endpoint = endpoint.with_health(said.health.into());

@@ -17,6 +17,8 @@ use hyper::rt::{Read, ReadBufCursor, Write};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
+use crate::refusal::shown;
+
 /// The longest body and the longest head that is read, in bytes.
 pub(crate) const REPLY_LEN_MAX: usize = 1024 * 1024;
 
@@ -67,8 +69,9 @@ async fn exchanged(authority: &str, request: Request<Full<Bytes>>) -> Result<Res
     .await
 }
 
-/// What went wrong with a registry.
+/// What went wrong with a registry, in whose words there may be anything.
 pub(crate) fn failed(authority: &str, why: impl std::fmt::Display) -> Error {
+    let why = shown(&why.to_string());
     Error::new(Code::Unavailable, format!("the registry at {authority}: {why}")).not_executed()
 }
 

@@ -12,7 +12,7 @@ use http::{HeaderMap, HeaderValue, Method, Request, Response, header};
 use crate::address::Named;
 use crate::api::{self, Entered, ROOT, SERVERS, Said, millis};
 use crate::legacy::{self, FAMILIES, Family};
-use crate::refusal::{Refusal, json};
+use crate::refusal::{Refusal, json, shown};
 use crate::registry::{Inner, Registry};
 
 /// Puts a registry on a server's own port.
@@ -116,7 +116,7 @@ impl Asked {
 fn enter(inner: &Inner, request: &Request<Bytes>, peer: &Peer) -> Result<Response<Bytes>, Refusal> {
     expect_json(request.headers())?;
     let said: Said<'_> = serde_json::from_slice(request.body())
-        .map_err(|cause| Refusal::invalid(format!("this is no server: {cause}")))?;
+        .map_err(|cause| Refusal::invalid(format!("this is no server: {}", shown(&cause.to_string()))))?;
     let (named, listed) = said.checked(&inner.settings)?;
     let named = inner.may_name(named, peer, request.headers())?;
     let ttl_ms = millis(listed.ttl);

@@ -71,8 +71,8 @@ impl Place {
             return Ok(());
         }
         let said: Option<Said> = serde_json::from_slice(response.body()).ok();
-        let words: String = said.iter().flat_map(|said| said.message.chars()).take(200).collect();
-        Err(failed(&self.authority, format!("it says {status} {}", words.escape_debug())))
+        let words = said.map(|said| said.message).unwrap_or_default();
+        Err(failed(&self.authority, format!("it says {status} {words}")))
     }
 }
 

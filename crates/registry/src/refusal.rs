@@ -60,6 +60,23 @@ impl Refusal {
     }
 }
 
+/// Somebody else's words as they may stand in a log: no more than 256 letters, and none that moves a cursor.
+pub(crate) fn shown(text: &str) -> String {
+    const LETTERS_MAX: usize = 256;
+    let mut shown = String::new();
+    for letter in text.chars().take(LETTERS_MAX) {
+        match letter {
+            // Quotes stand in what is told of a value; it is not quoted again.
+            '\\' | '"' | '\'' => shown.push(letter),
+            _ => shown.extend(letter.escape_debug()),
+        }
+    }
+    if text.chars().nth(LETTERS_MAX).is_some() {
+        shown.push('…');
+    }
+    shown
+}
+
 /// A response whose body is JSON.
 pub(crate) fn json(body: Bytes) -> Response<Bytes> {
     let mut response = Response::new(body);
