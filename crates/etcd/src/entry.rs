@@ -47,9 +47,10 @@ pub(crate) fn read(value: &[u8]) -> Result<Endpoint, String> {
     if value.len() > VALUE_LEN_MAX {
         return Err(format!("{} bytes are over the limit of {VALUE_LEN_MAX}", value.len()));
     }
-    let entry: Entry = serde_json::from_slice(value).map_err(|cause| cause.to_string())?;
-    if [&entry.address, &entry.zone].iter().any(|text| text.contains(char::is_control)) {
-        return Err("its address or its zone holds control characters".to_owned());
+    let entry: Entry = serde_json::from_slice(value).map_err(|cause| shown(&cause.to_string()))?;
+    let words = entry.metadata.iter().flat_map(|(name, value)| [name, value]);
+    if words.chain([&entry.address, &entry.zone]).any(|text| text.contains(char::is_control)) {
+        return Err("what it says holds control characters".to_owned());
     }
     let address = entry.address.parse().map_err(|error: ferrywire::Error| error.message().to_owned())?;
     let mut endpoint = Endpoint::new(address).with_weight(entry.weight).in_zone(entry.zone);
@@ -58,6 +59,11 @@ pub(crate) fn read(value: &[u8]) -> Result<Endpoint, String> {
         Word::Serving => endpoint,
         Word::Draining => endpoint.with_health(Health::Draining),
     })
+}
+
+/// Somebody else's words as they may stand in a log.
+fn shown(text: &str) -> String {
+    text.chars().take(256).flat_map(char::escape_debug).collect()
 }
 
 fn one() -> u32 {
@@ -93,6 +99,8 @@ mod tests {
             (b"{}", "missing field `address`"),
             (br#"{"address":"a"}"#, "is not an address"),
             (br#"{"address":"tcp://a\n:1"}"#, "control characters"),
+            (br#"{"address":"tcp://a:1","metadata":{"a":"\u001b"}}"#, "control characters"),
+            (br#"{"address":"tcp://a:1","health":"\u001b"}"#, r"unknown variant `\u{1b}`"),
             (br#"{"address":"tcp://a:1","weight":-1}"#, "invalid value"),
             (br#"{"address":"tcp://a:1","health":"dead"}"#, "unknown variant `dead`"),
             (&[b' '; (64 << 10) + 1], "over the limit"),
