@@ -1,10 +1,11 @@
 //! Heartbeats: a server is registered while it serves, whatever becomes of its registries.
 #![allow(clippy::unwrap_used, reason = "a failure here is the test's own report")]
 
-use std::time::Duration;
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
 
 use ferrywire::{Client, Limits, Server, ServerHandle, service};
-use ferrywire_registry::{Announcer, Registry, Settings};
+use ferrywire_registry::{Announcer, Registry, Scheme, Settings};
 use serde_json::json;
 use tokio::task::JoinHandle;
 
@@ -92,6 +93,34 @@ async fn a_registry_that_starts_again_learns_of_the_server_again() {
 
     until("it is registered again", || !stand.registry.is_empty()).await;
     assert_eq!(here(&stand.registry).addresses("").await, [server.address]);
+}
+
+#[tokio::test]
+async fn a_thousand_servers_that_start_at_once_are_all_listed_within_ten_seconds() {
+    const SERVERS: usize = 1000;
+    let stand = Stand::new(Registry::builder().build()).await;
+    let mut servers = Vec::new();
+    for _ in 0..SERVERS {
+        let server =
+            Server::builder().register(DoubleServer::new(Two)).announce(to(&stand)).bind("tcp://127.0.0.1:0");
+        servers.push(server.await.unwrap());
+    }
+    let addresses: BTreeSet<String> = servers.iter().map(|server| server.address().to_string()).collect();
+
+    let began = Instant::now();
+    let running: Vec<_> = servers.into_iter().map(|server| tokio::spawn(server.run())).collect();
+    until("all are listed", || stand.registry.len() == SERVERS).await;
+    let took = began.elapsed();
+
+    assert!(took < Duration::from_secs(10), "{took:?}");
+    let list = here(&stand.registry).addresses("?service=Double").await;
+    assert_eq!(list.into_iter().collect::<BTreeSet<_>>(), addresses);
+    assert!(running.iter().all(|running| !running.is_finished()));
+    // A client believes a list of so many.
+    let url = format!("registry+http://{}/Double", stand.place);
+    let client = Client::builder().scheme(Scheme).discover(&url).await.unwrap();
+    assert_eq!(client.servers().unwrap().servers.len(), SERVERS);
+    assert_eq!(DoubleClient::new(client).double(21).await.unwrap(), 42);
 }
 
 /// Row F4.
