@@ -1,0 +1,7 @@
+//! Any bytes, as what a registry says of its servers.
+#![no_main]
+
+#[path = "../replies.rs"]
+mod replies;
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| replies::registry_replies(bytes));
