@@ -23,6 +23,17 @@ fn layout(until: Duration) -> Layout {
     }
 }
 
+/// The same, where a stream that has lost something is given up within 300 ms. It goes on no further here, and nobody ends it, as TCP
+/// would.
+fn impatient(until: Duration) -> Layout {
+    let mut layout = layout(until);
+    layout.plan.pause = Duration::from_millis(120);
+    layout.plan.limits.ping_interval = Duration::from_millis(100);
+    layout.plan.limits.ping_timeout = Duration::from_millis(100);
+    layout.limits.pings_max = 1000;
+    layout
+}
+
 const fn secs(count: u64) -> Duration {
     Duration::from_secs(count)
 }
@@ -72,6 +83,33 @@ fn a_server_that_is_killed_costs_the_calls_on_its_wires_and_no_other() {
         lost += failures.len();
     });
     println!("{calls} calls, of {lost} nobody knows");
+}
+
+/// S1 and S2: a partition both ways, one that no request passes, and one that no answer passes.
+#[test]
+fn a_server_that_is_cut_off_costs_the_calls_that_it_was_sent_and_nothing_five_seconds_later() {
+    const CUTS: [fn(&World, u32); 3] = [World::part, World::deafen, World::mute];
+    for_each_seed(|seed| {
+        for cut in CUTS {
+            let mut world = World::new(seed, impatient(secs(14)));
+            world.pass(secs(1) + a_while());
+
+            cut(&world, 1);
+            let from = world.now();
+            world.pass(secs(2) + a_while());
+            world.heal(1);
+            let live = world.now() + secs(5);
+            world.end();
+
+            let failures = world.ledger().failures();
+            let wrong = failures.iter().find(|entry| !is_lost_at(entry, 1, from, live));
+            assert!(wrong.is_none(), "{wrong:?}, cut off from {from:?}, live from {live:?}");
+            // It may have been ejected for up to 7.5 s.
+            let runs = world.ledger().runs(secs(12), secs(14));
+            assert!(runs.get(&1).is_some_and(|runs| *runs > 50), "it is not used again: {runs:?}");
+            println!("seed {seed}: {} of {} lost, {runs:?}", failures.len(), world.ledger().entries().len());
+        }
+    });
 }
 
 /// S3: what is held for less than a call's time only comes later, whatever the order.
@@ -152,5 +190,36 @@ fn servers_that_are_shut_down_and_started_one_after_the_other_cost_no_call() {
         let calls = world.ledger().entries().len();
         assert!(failures.is_empty(), "{} of {calls}, {:?}", failures.len(), failures[0]);
         println!("seed {seed}: {calls} calls");
+    });
+}
+
+/// S25: whatever comes, and then nothing.
+#[test]
+fn whatever_happens_all_are_live_again_within_five_seconds_of_its_end() {
+    for_each_seed(|seed| {
+        let mut world = World::new(seed, impatient(secs(30)));
+        world.pass(secs(1));
+
+        for _ in 0..12 {
+            let number = fastrand::u32(0..3);
+            match fastrand::u8(0..5) {
+                0 => world.kill(number),
+                1 => world.shut_down(number),
+                2 => world.part(number),
+                3 => world.deafen(number),
+                _ => world.mute(number),
+            }
+            world.pass(a_while() / 2);
+            world.heal(number);
+            world.start(number);
+        }
+        let live = world.now() + secs(5);
+        world.end();
+
+        let late = world.ledger().failures().into_iter().find(|entry| entry.began >= live);
+        assert!(late.is_none(), "{late:?}, live since {live:?}");
+        // Some have been ejected, twice perhaps.
+        let runs = world.ledger().runs(secs(26), secs(30));
+        assert!((0..3).all(|number| runs.get(&number).is_some_and(|runs| *runs > 50)), "{runs:?}");
     });
 }
