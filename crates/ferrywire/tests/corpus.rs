@@ -1,9 +1,11 @@
-//! What fuzzing looks for holds for its corpora: every stream, head, beginning and address that it found
+//! What fuzzing looks for holds for its corpora: every stream, head, beginning, address and list that it found
 //! worth keeping.
 #![allow(clippy::unwrap_used, reason = "a failure here is the test's own report")]
 
 #[path = "../fuzz/connections.rs"]
 mod connections;
+#[path = "../fuzz/discovery.rs"]
+mod discovery;
 #[path = "../fuzz/gomorpc.rs"]
 mod gomorpc;
 #[cfg(feature = "http")]
@@ -125,4 +127,14 @@ fn responses_are_read_alike_however_they_are_cut() {
 #[test]
 fn requests_of_http_are_answered_one_by_one_and_alike() {
     replay("http_requests", http_requests::http_requests);
+}
+
+#[test]
+fn lists_of_servers_are_read_alike_from_urls_and_files() {
+    replay("server_lists", discovery::server_lists);
+}
+
+#[test]
+fn any_url_opens_a_source_or_is_refused_in_few_words() {
+    replay("source_urls", discovery::source_urls);
 }

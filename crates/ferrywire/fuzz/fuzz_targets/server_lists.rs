@@ -1,0 +1,7 @@
+//! Any bytes, as a list of servers, in a URL and in a file.
+#![no_main]
+
+#[path = "../discovery.rs"]
+mod discovery;
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| discovery::server_lists(bytes));
