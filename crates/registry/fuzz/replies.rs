@@ -72,7 +72,7 @@ fn heard(path: &str, reply: &[u8]) -> Result<Vec<Endpoint>> {
             let _ = stream.read_buf(&mut request).await;
         };
         runtime.block_on(async {
-            let heard = async { tokio::join!(source.next(), says).0 };
+            let heard = async { futures_util::future::join(source.next(), says).await.0 };
             tokio::time::timeout(Duration::from_secs(8), heard).await.expect("an answer has its time")
         })
     })
