@@ -32,6 +32,11 @@ pub struct Method {
     pub argument: &'static Shape,
     /// The reply's type.
     pub reply: &'static Shape,
+    /// Whether running it twice does what running it once does, as `#[method(idempotent)]` says; false unless said.
+    ///
+    /// A client with several servers calls it again when nobody knows whether it has run; see
+    /// [`Call::idempotent`](crate::Call::idempotent).
+    pub is_idempotent: bool,
 }
 
 /// The first line of the details of an error about types that differ; the callee's schema follows.
@@ -80,7 +85,7 @@ mod tests {
     static PAIR: Shape = Shape::of::<(u8, Option<String>)>();
 
     const fn method(name: &'static str, argument: &'static Shape, reply: &'static Shape) -> Method {
-        Method { name, full_name: name, rust_name: name, doc: "", argument, reply }
+        Method { name, full_name: name, rust_name: name, doc: "", argument, reply, is_idempotent: false }
     }
 
     static METHODS: [Method; 2] = [method("Swap", &PAIR, &NUMBER), method("Add", &NUMBER, &NUMBER)];

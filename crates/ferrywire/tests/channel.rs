@@ -331,6 +331,24 @@ async fn an_idempotent_call_survives_the_server_that_holds_it() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_call_of_an_idempotent_method_survives_the_server_that_holds_it() {
+    let mut fleet = Fleet::of(2).await;
+    let (node, _teller) = client_of(&fleet, |builder| builder.balance(RoundRobin)).await;
+    let calls = async { tokio::join!(node.again(100), node.again(100), node.slowly(100), node.slowly(100)) };
+    let killing = async {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        fleet.kill(0).await;
+    };
+
+    let (answers, ()) = tokio::join!(calls, killing);
+
+    assert_eq!((answers.0.unwrap(), answers.1.unwrap()), (1, 1));
+    let others = [answers.2, answers.3];
+    let lost = others.iter().filter_map(|other| other.as_ref().err()).map(Error::may_have_run);
+    assert_eq!(lost.collect::<Vec<_>>(), [true], "{others:?}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn when_all_servers_are_gone_a_call_waits_for_the_first_that_comes_back() {
     let mut fleet = Fleet::of(3).await;
     let (node, _teller) = client_of(&fleet, |builder| builder).await;

@@ -230,6 +230,7 @@ impl Check<'_> {
             name_span: given.map_or_else(|| signature.ident.span(), LitStr::span),
             attributes: attributes.to_vec(),
             is_async: signature.asyncness.is_some(),
+            is_idempotent: keys.is_some_and(|keys| keys.keys.is_idempotent),
             parameters,
             reply,
         };

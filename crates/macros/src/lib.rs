@@ -86,6 +86,26 @@ mod parse;
 /// method. The name of a service may have dots; that of a method may not. Together with the dot between
 /// them they have at most 255 bytes.
 ///
+/// # What may run twice
+///
+/// `#[method(idempotent)]` on a method says that running it twice does what running it once does: it reads, or sets something to a value.
+/// A client with several servers then calls it again, as if every call of it were `.idempotent()`, when a server is lost and nobody knows
+/// whether the call has run there.
+///
+/// ```
+/// # use ferrywire::{Result, service};
+/// #[service]
+/// pub trait Stock {
+///     /// How many there are.
+///     #[method(idempotent)]
+///     async fn count(&self, item: u64) -> Result<u64>;
+///     /// Takes one away.
+///     async fn take(&self, item: u64) -> Result<()>;
+/// }
+///
+/// assert!(StockClient::description().methods[0].is_idempotent);
+/// ```
+///
 /// # Without a trait
 ///
 /// On an `impl` block the attribute offers the block's `pub` methods. There is a server only, and it is the

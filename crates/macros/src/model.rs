@@ -44,6 +44,8 @@ pub(crate) struct Method {
     pub(crate) name_span: Span,
     pub(crate) attributes: Vec<Attribute>,
     pub(crate) is_async: bool,
+    /// Whether running it twice does what running it once does.
+    pub(crate) is_idempotent: bool,
     pub(crate) parameters: Vec<Parameter>,
     pub(crate) reply: Reply,
 }

@@ -23,10 +23,11 @@ impl ToTokens for Source {
     }
 }
 
-/// What an attribute says: `name = "…"`, or nothing.
+/// What an attribute says: `name = "…"`, of a method `idempotent`, or nothing.
 #[derive(Default)]
 pub(crate) struct Keys {
     pub(crate) name: Option<LitStr>,
+    pub(crate) is_idempotent: bool,
 }
 
 /// The item, without our attributes, and what those said.
@@ -126,19 +127,27 @@ fn take_keys(attributes: Option<&mut Vec<Attribute>>, faults: &mut Vec<Error>) -
     taken
 }
 
-/// Reads `name = "…"`, with or without a comma behind it, or nothing.
+/// Reads the keys of an attribute, in any order, with or without a comma behind the last, or nothing.
 fn read_keys(attribute: &'static str) -> impl FnOnce(ParseStream<'_>) -> Result<Keys> {
     move |input| {
+        let is_method = attribute == "method";
         let mut keys = Keys::default();
         while !input.is_empty() {
             let Ok(key) = input.call(Ident::parse_any) else {
-                return Err(input.error("expected `name = \"…\"`"));
+                let or_idempotent = if is_method { " or `idempotent`" } else { "" };
+                return Err(input.error(format!("expected `name = \"…\"`{or_idempotent}")));
             };
+            if is_method && key == "idempotent" {
+                read_flag(input, &key, &mut keys.is_idempotent)?;
+                continue;
+            }
             if key != "name" {
-                return Err(Error::new(
-                    key.span(),
-                    format!("`{key}` is no key of `#[{attribute}]`: the one it knows is `name = \"…\"`"),
-                ));
+                let known = match is_method {
+                    true => "those it knows are `name = \"…\"` and `idempotent`",
+                    false => "the one it knows is `name = \"…\"`",
+                };
+                let text = format!("`{key}` is no key of `#[{attribute}]`: {known}");
+                return Err(Error::new(key.span(), text));
             }
             if keys.name.is_some() {
                 return Err(Error::new(key.span(), "`name` stands here twice: one name is enough"));
@@ -154,4 +163,18 @@ fn read_keys(attribute: &'static str) -> impl FnOnce(ParseStream<'_>) -> Result<
         }
         Ok(keys)
     }
+}
+
+/// Reads what stands behind a key that has no value.
+fn read_flag(input: ParseStream<'_>, key: &Ident, flag: &mut bool) -> Result<()> {
+    if std::mem::replace(flag, true) {
+        return Err(Error::new(key.span(), format!("`{key}` stands here twice: once is enough")));
+    }
+    if input.is_empty() {
+        return Ok(());
+    }
+    if !input.peek(Token![,]) {
+        return Err(Error::new(key.span(), format!("`{key}` has no value: leave out what follows it")));
+    }
+    input.parse::<Token![,]>().map(drop)
 }

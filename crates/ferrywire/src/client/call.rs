@@ -96,7 +96,7 @@ impl<'c, A, R> Call<'c, A, R> {
     }
 
     /// Says that it does no harm if the method runs more than once: a client with several servers asks another when
-    /// the connection to one is lost on which the call may have run.
+    /// the connection to one is lost on which the call may have run. Calls of methods that are marked `#[method(idempotent)]` need not.
     pub fn idempotent(mut self) -> Self {
         self.flight.route.get_or_insert_default().is_idempotent = true;
         self

@@ -158,8 +158,10 @@ impl<A: Serialize> Flight<'_, A> {
         self.poll_waiting(cx)
     }
 
+    /// Whether the call is, or its method.
     fn is_idempotent(&self) -> bool {
         self.route.as_ref().is_some_and(|route| route.is_idempotent)
+            || self.head.described.is_some_and(|method| method.is_idempotent)
     }
 
     /// Brings a call forward that goes to several servers.

@@ -23,8 +23,15 @@ use crate::stage::{CALL, CANCEL, ERROR, Far, LEAVE, Message, Plain, REPLY, wire}
 use crate::sync::{JoinHandle, Mutex, block_on, model, stop_exploring, thread, yield_now};
 
 static BYTE: Shape = Shape::of::<u8>();
-static METHODS: [Method; 1] =
-    [Method { name: "M", full_name: "S.M", rust_name: "m", doc: "", argument: &BYTE, reply: &BYTE }];
+static METHODS: [Method; 1] = [Method {
+    name: "M",
+    full_name: "S.M",
+    rust_name: "m",
+    doc: "",
+    argument: &BYTE,
+    reply: &BYTE,
+    is_idempotent: false,
+}];
 static DESCRIPTION: Description = Description { name: "S", doc: "", methods: &METHODS };
 
 /// Answers with the argument and one more, once its gate is wide open.

@@ -18,6 +18,9 @@ pub(crate) trait Node {
     async fn who(&self) -> u32;
     /// The same, after so many milliseconds.
     async fn slowly(&self, millis: u64) -> u32;
+    /// The same, which may run twice.
+    #[method(idempotent)]
+    async fn again(&self, millis: u64) -> u32;
     /// The same, unless this server fails.
     async fn maybe(&self) -> Result<u32>;
     /// The same, once the server is let go.
@@ -92,6 +95,10 @@ impl Node for Serving {
         tokio::time::sleep(Duration::from_millis(millis)).await;
         begun.1 = true;
         self.0.number
+    }
+
+    async fn again(&self, millis: u64) -> u32 {
+        self.slowly(millis).await
     }
 
     async fn maybe(&self) -> Result<u32> {

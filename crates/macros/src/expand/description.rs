@@ -32,6 +32,7 @@ impl Expansion {
             let full_name = format!("{name}.{method_name}");
             let rust_name = method.ident.unraw().to_string();
             let doc = model::doc(&method.attributes);
+            let is_idempotent = method.is_idempotent;
             methods.push(quote! {
                 #(#conditions)*
                 #private::Method {
@@ -41,6 +42,7 @@ impl Expansion {
                     doc: #doc,
                     argument: &#argument,
                     reply: &#reply,
+                    is_idempotent: #is_idempotent,
                 }
             });
         }

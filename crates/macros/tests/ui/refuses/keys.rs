@@ -1,4 +1,4 @@
-//! The attributes know one key.
+//! The attributes know few keys.
 
 use ferrywire_macros::service;
 
@@ -25,6 +25,14 @@ pub trait Twice {
     #[method(name = "Add")]
     #[method(name = "Plus")]
     async fn add(&self, a: i64) -> i64;
+}
+
+#[service(idempotent)]
+pub trait Repeated {
+    #[method(idempotent = true)]
+    async fn add(&self, a: i64) -> i64;
+    #[method(idempotent, name = "Sub", idempotent)]
+    async fn sub(&self, a: i64) -> i64;
 }
 
 fn main() {}
