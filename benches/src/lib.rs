@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use peer_support::Result;
 use serde::Serialize;
 
+pub mod balance;
 pub mod calls;
 mod chart;
 pub mod codec;

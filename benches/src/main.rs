@@ -6,14 +6,14 @@ use ferrywire_benches::calls::{self, Choice, Narrowed};
 use ferrywire_benches::effort::Effort;
 use ferrywire_benches::peers::{self, LeftOut, Variant};
 use ferrywire_benches::placement::Placement;
-use ferrywire_benches::{codec, counts, gob, http, idle, netrpc, opening, ours, tail};
+use ferrywire_benches::{balance, codec, counts, gob, http, idle, netrpc, opening, ours, tail};
 use peer_support::{Result, say};
 
 const USAGE: &str = "\
 usage: ferrywire-benches [TABLE..] [OPTION..]
        ferrywire-benches build, which only builds all peers
 
-tables (all but the last three unless named):
+tables (all but the last four unless named):
   calls      what a call costs, beside all peers
   idle       what an idle connection holds, beside all peers
   tail       what slow calls cost the others on their connection
@@ -22,6 +22,7 @@ tables (all but the last three unless named):
   http       our server and axum's under the same client
   netrpc     the four pairs of our and Go's net/rpc
   gob        values, beside Go's encoding/gob
+  balance    choosing one of a thousand servers
 
 options:
   --quick             less of everything: all tables within five minutes
@@ -83,7 +84,9 @@ fn tables(words: &[&str]) -> Result<()> {
                 let (connections, depth) = next()?.split_once('x').ok_or(USAGE)?;
                 choice.narrowed.shapes.push((connections.parse()?, depth.parse()?));
             }
-            table @ ("calls" | "idle" | "tail" | "http" | "netrpc" | "gob" | "counts") => chosen.push(table),
+            table @ ("calls" | "idle" | "tail" | "http" | "netrpc" | "gob" | "balance" | "counts") => {
+                chosen.push(table)
+            }
             _ => return Err(USAGE.into()),
         }
     }
@@ -102,6 +105,7 @@ fn tables(words: &[&str]) -> Result<()> {
             "http" => http::run(&effort)?,
             "netrpc" => netrpc::run(&effort)?,
             "gob" => gob::run(&effort)?,
+            "balance" => balance::run(&effort)?,
             _ => match count {
                 Count::Print => counts::run(&choice)?,
                 Count::Check => counts::check()?,

@@ -1,10 +1,12 @@
 //! What our side allocates: this program with an allocator that counts, so that nothing else pays for the counting.
 //!
-//! `counted gob` prints allocations and bytes per operation of the codec; `counted ours ..` does what that command does, and
+//! `counted gob` prints allocations and bytes per operation of the codec, `counted balance COUNT` the allocations of so many choices of a
+//! server, a line for each way of choosing; `counted ours ..` does what that command does, and
 //! says at the end what it has allocated in all.
 
 use std::alloc::System;
 
+use ferrywire_benches::balance;
 use ferrywire_benches::codec::{OPERATIONS, Step, VALUES, Values};
 use ferrywire_benches::ours;
 use peer_support::Result;
@@ -18,13 +20,14 @@ fn main() -> Result<()> {
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     match words[..] {
         ["gob"] => gob(),
+        ["balance", count] => balance(count.parse()?),
         ["ours", ref words @ ..] => {
             ours::run(words)?;
             let Stats { allocations, reallocations, bytes_allocated, .. } = ALLOCATOR.stats();
             eprintln!("allocations: {}, bytes: {bytes_allocated}", allocations + reallocations);
             Ok(())
         }
-        _ => Err("usage: counted gob | counted ours PROTOCOL COMMAND".into()),
+        _ => Err("usage: counted gob | counted balance COUNT | counted ours PROTOCOL COMMAND".into()),
     }
 }
 
@@ -43,6 +46,17 @@ fn gob() -> Result<()> {
             println!("{value}, {description}: {}", per_operation(region.change(), COUNT));
         }
     }
+    Ok(())
+}
+
+fn balance(count: u64) -> Result<()> {
+    let counts = balance::allocated(count, |choosing| {
+        let region = Region::new(ALLOCATOR);
+        choosing();
+        let change = region.change();
+        change.allocations + change.reallocations
+    });
+    counts?.iter().for_each(|count| println!("{count}"));
     Ok(())
 }
 

@@ -213,7 +213,7 @@ fn openings() -> Result<Vec<(String, f64)>> {
 }
 
 /// The program with the counting allocator, built as this one was.
-fn counted() -> Result<PathBuf> {
+pub(crate) fn counted() -> Result<PathBuf> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let arguments = ["build", "--quiet", "--release", "-p", "ferrywire-benches", "--bin", "counted"];
     let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml");
@@ -223,7 +223,7 @@ fn counted() -> Result<PathBuf> {
     Ok(target.join("release/counted"))
 }
 
-fn output_of(command: &mut Command) -> Result<String> {
+pub(crate) fn output_of(command: &mut Command) -> Result<String> {
     let ended = command.output()?;
     match ended.status.success() {
         true => Ok(String::from_utf8(ended.stdout)?),
