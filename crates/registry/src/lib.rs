@@ -22,6 +22,23 @@
 //! in lists of all servers only; what is draining is in no list of the header protocol.
 //!
 //! The list that a request for all servers gets of a full registry is longer than a client believes (1 MiB): ask by service.
+//!
+//! A server says where it is while it serves, and a client finds it there:
+//!
+//! ```no_run
+//! # use ferrywire::{Client, Result, Server, balance::RoundRobin, service};
+//! # use ferrywire_registry::Announcer;
+//! # #[service]
+//! # trait Arith { async fn square(&self, number: i64) -> i64; }
+//! # async fn example(arith: impl ferrywire::service::Service) -> Result<()> {
+//! let server = Server::builder().register(arith).announce(Announcer::to("http://10.0.0.9:9999")?).bind("tcp://0.0.0.0:4000").await?;
+//!
+//! let client = Client::builder().scheme(ferrywire_registry::Scheme).balance(RoundRobin);
+//! let arith = ArithClient::new(client.discover("registry+http://10.0.0.9:9999/Arith").await?);
+//! # drop((server, arith));
+//! # Ok(())
+//! # }
+//! ```
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![warn(clippy::print_stdout, clippy::print_stderr)]
 
