@@ -96,8 +96,8 @@ struct Load {
 #[derive(Debug, Default)]
 struct Ended {
     answered: usize,
-    /// Nobody knows whether they ran; the moments.
-    unknown: Vec<Instant>,
+    /// Nobody knows whether they ran; the moments, and what was said.
+    unknown: Vec<(Instant, String)>,
     /// Anything else, which must not be.
     failed: Vec<String>,
 }
@@ -116,7 +116,7 @@ impl Load {
                         Ok(product) if product == number * 7 => ended.answered += 1,
                         Ok(product) => ended.failed.push(format!("{number} × 7 = {product}")),
                         Err(error) if error.code() == Code::Unavailable && error.may_have_run() => {
-                            ended.unknown.push(Instant::now());
+                            ended.unknown.push((Instant::now(), format!("{error:?}")));
                         }
                         Err(error) => ended.failed.push(error.to_string()),
                     }
@@ -165,7 +165,7 @@ async fn a_server_that_is_killed_costs_the_calls_that_it_held() {
     let ended = load.end().await;
     assert_eq!(ended.failed, Vec::<String>::new());
     assert!(ended.answered > 1_000 && ended.unknown.len() <= CALLERS, "{ended:?}");
-    let late = ended.unknown.iter().filter(|at| **at > killed_at + Duration::from_secs(1)).count();
+    let late = ended.unknown.iter().filter(|(at, _)| *at > killed_at + Duration::from_secs(1)).count();
     assert_eq!(late, 0, "no call met the dead server a second after its end");
     println!("killed: {} calls answered, {} lost", ended.answered, ended.unknown.len());
 }
@@ -189,7 +189,7 @@ async fn servers_that_are_told_to_end_cost_no_call() {
     }
 
     let ended = load.end().await;
-    assert_eq!((ended.failed, ended.unknown.len()), (Vec::new(), 0));
+    assert_eq!((ended.failed, ended.unknown), (Vec::new(), Vec::new()));
     println!("rolled: {} calls answered", ended.answered);
 }
 
@@ -210,7 +210,7 @@ async fn a_registry_that_restarts_empty_costs_no_call() {
     until("the third is known", || known(&client) == places(&servers)).await;
 
     let ended = load.end().await;
-    assert_eq!((ended.failed, ended.unknown.len()), (Vec::new(), 0));
+    assert_eq!((ended.failed, ended.unknown), (Vec::new(), Vec::new()));
     println!("registry restarted: {} calls answered", ended.answered);
 }
 
@@ -254,7 +254,7 @@ async fn a_registry_that_is_lost_costs_no_call() {
     tokio::time::sleep(Duration::from_secs(2)).await;
 
     let ended = load.end().await;
-    assert_eq!((ended.failed, ended.unknown.len()), (Vec::new(), 0));
+    assert_eq!((ended.failed, ended.unknown), (Vec::new(), Vec::new()));
     assert_eq!(known(&client), places(&servers));
 }
 
@@ -275,5 +275,5 @@ async fn of_two_registries_one_is_enough() {
     until("the third is known", || known(&client) == places(&servers)).await;
 
     let ended = load.end().await;
-    assert_eq!((ended.failed, ended.unknown.len()), (Vec::new(), 0));
+    assert_eq!((ended.failed, ended.unknown), (Vec::new(), Vec::new()));
 }

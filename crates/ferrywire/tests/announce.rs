@@ -155,7 +155,7 @@ async fn a_server_that_was_shut_down_before_is_not_announced() {
     server.run().await.unwrap();
 
     assert!(heard.recv().await.is_none());
-    assert_eq!(began.elapsed(), Duration::ZERO);
+    assert!(began.elapsed() < Duration::from_millis(10), "after {:?}", began.elapsed());
 }
 
 #[tokio::test(start_paused = true)]

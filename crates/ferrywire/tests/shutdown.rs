@@ -1,13 +1,17 @@
 //! The end of a server: what runs is answered, what is stuck is cut off, and nothing is left.
 #![allow(clippy::unwrap_used, reason = "a failure here is the test's own report")]
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use ferrywire::protocol::NetRpc;
+use ferrywire::protocol::{Native, NetRpc};
 use ferrywire::{Client, Code, Limits, Server};
 use tokio::time::Instant;
 
-use support::{Bench, ProbeClient, ProbeServer, RawClient, Rig, in_time, limits, pipe, settle, until};
+use support::{
+    Bench, ProbeClient, ProbeServer, RawClient, Rig, drains, in_time, limits, pipe, settle, until,
+};
 
 mod support;
 
@@ -28,7 +32,7 @@ async fn a_shutdown_answers_what_runs() {
     rig.bench.begun(3).await;
 
     rig.handle.shutdown();
-    settle().await;
+    drains().await;
     assert!(!rig.running.is_finished());
     rig.bench.let_go(3);
 
@@ -86,7 +90,7 @@ async fn a_request_that_comes_during_the_drain_is_not_begun() {
     raw.ask(1, "Probe.Hold", &1_i64).await;
     rig.bench.begun(1).await;
     rig.handle.shutdown();
-    settle().await;
+    drains().await;
 
     raw.ask(2, "Probe.Hold", &2_i64).await;
     settle().await;
@@ -149,7 +153,7 @@ async fn a_second_shutdown_changes_nothing() {
 
     for _ in 0..3 {
         handle.shutdown();
-        settle().await;
+        drains().await;
     }
     rig.bench.let_go(1);
 
@@ -223,7 +227,7 @@ async fn a_stream_that_is_served_alone_is_shut_down_too() {
     bench.begun(1).await;
 
     server.handle().shutdown();
-    settle().await;
+    drains().await;
     bench.let_go(1);
 
     raw.hears(1, 7_i64).await;
@@ -280,4 +284,50 @@ async fn a_shutdown_under_load_loses_no_call_that_was_begun() {
     }
     assert_eq!(begun(), answered, "{failed} callers ended with an error");
     is_gone(rig).await;
+}
+
+/// Row C13: every call knows whether it has run, also those that were sent on a connection that had only just been made.
+/// One of them was in doubt when the server closed on it before it had been asked what it wants.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_call_is_in_doubt_when_a_server_ends_in_good_order() {
+    const ROUNDS: u64 = 25;
+    for round in 0..ROUNDS {
+        let rig = Rig::at("tcp://127.0.0.1:0", Limits::default()).await;
+        let client = rig.builder().protocol(Native).connect(&rig.address).await.unwrap();
+        let is_over = Arc::new(AtomicBool::new(false));
+        let callers: Vec<_> = (0..8_u64)
+            .map(|caller| {
+                let (probe, is_over) = (ProbeClient::new(client.clone()), is_over.clone());
+                tokio::spawn(async move {
+                    let (mut answered, mut doubts) = (0, Vec::new());
+                    while !is_over.load(Ordering::Relaxed) {
+                        match probe.say(format!("{caller}:{answered}"), 1).await {
+                            Ok(said) => {
+                                assert_eq!(said, format!("{caller}:{answered}"));
+                                answered += 1;
+                            }
+                            Err(error) if error.may_have_run() => doubts.push(error),
+                            Err(error) => assert_eq!(error.code(), Code::Unavailable, "{error}"),
+                        }
+                    }
+                    (answered, doubts)
+                })
+            })
+            .collect();
+        // From the first dial to the middle of many calls.
+        tokio::time::sleep(Duration::from_micros(round * 400)).await;
+
+        rig.handle.shutdown();
+        in_time("the server has ended", rig.running).await.unwrap().unwrap();
+
+        is_over.store(true, Ordering::Relaxed);
+        let mut answered = 0;
+        for caller in callers {
+            let (answers, doubts) = in_time("the caller ends", caller).await.unwrap();
+            assert!(doubts.is_empty(), "round {round}: {doubts:?}");
+            answered += answers;
+        }
+        let begun = rig.handle.calls().into_iter().find(|(name, _)| name == "Probe.Say").unwrap().1;
+        assert_eq!(begun, answered, "round {round}");
+    }
 }

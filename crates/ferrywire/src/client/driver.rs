@@ -35,6 +35,7 @@ pub(super) fn start<P: Protocol>(
         pulse: Pulse::default(),
         has_yielded: false,
         closing: None,
+        unsendable: None,
         callers: Vec::new(),
     };
     (connection, driver.run())
@@ -47,9 +48,14 @@ struct Driver<P: Protocol> {
     has_yielded: bool,
     /// Until when a connection that is being closed sends what is left.
     closing: Option<Instant>,
+    /// Why nothing can be sent any more, and until when what the server has said is still listened to.
+    unsendable: Option<(Error, Instant)>,
     /// Callers to be woken once the lock is free.
     callers: Vec<Waker>,
 }
+
+/// How long a connection that is to end is waited for: to take what is left, or to say what is left.
+const LINGER: Duration = Duration::from_secs(1);
 
 impl<P: Protocol> Driver<P> {
     async fn run(mut self) -> Error {
@@ -96,9 +102,15 @@ impl<P: Protocol> Driver<P> {
             if !state.task.as_ref().is_some_and(|task| task.will_wake(cx.waker())) {
                 state.task = Some(cx.waker().clone());
             }
-            if let Some(error) = state.lost.take() {
-                drop(guard);
-                return Poll::Ready(self.take_leave(error, cx));
+            match state.lost.take() {
+                Some(error) if error.phase() == Some(Phase::Write) => {
+                    self.unsendable.get_or_insert_with(|| (error, timer::after(LINGER)));
+                }
+                Some(error) => {
+                    drop(guard);
+                    return Poll::Ready(self.take_leave(error, cx));
+                }
+                None => {}
             }
             if state.is_closing {
                 drop(guard);
@@ -124,8 +136,14 @@ impl<P: Protocol> Driver<P> {
                 return Poll::Ready(self.take_leave(error, cx));
             }
         }
-        if let Poll::Ready(Err(cause)) = self.poll_output(cx) {
-            return Poll::Ready(self.connection.broken(cause, Phase::Write));
+        if self.unsendable.is_none()
+            && let Poll::Ready(Err(cause)) = self.poll_output(cx)
+        {
+            // A server that ends may have answered before it did, and said which calls have not run.
+            self.connection.shut();
+            self.unsendable = Some((self.connection.broken(cause, Phase::Write), timer::after(LINGER)));
+            // What has come since is looked at in the next turn.
+            cx.waker().wake_by_ref();
         }
         self.poll_deadlines(cx, arrival)
     }
@@ -133,14 +151,15 @@ impl<P: Protocol> Driver<P> {
     /// Sends what the server is to be told about the end, if the stream takes it at once.
     fn take_leave(&mut self, error: Error, cx: &mut Context<'_>) -> Error {
         self.has_yielded = true;
-        // Whether it arrives is of no matter any more.
-        let _ = self.poll_output(cx);
+        if self.unsendable.is_none() {
+            // Whether it arrives is of no matter any more.
+            let _ = self.poll_output(cx);
+        }
         error
     }
 
     /// Sends what is left, withdrawals among it, for as long as a moment allows.
     fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<Error> {
-        const LINGER: Duration = Duration::from_secs(1);
         self.has_yielded = true;
         if self.poll_output(cx).is_pending() {
             let until = *self.closing.get_or_insert_with(|| {
@@ -247,13 +266,17 @@ impl<P: Protocol> Driver<P> {
                 state.deadline
             };
             let look_at = self.pulse.look_at();
-            for at in [arrival, deadline, look_at].into_iter().flatten() {
+            let listens_until = self.unsendable.as_ref().map(|(_, until)| *until);
+            for at in [arrival, deadline, look_at, listens_until].into_iter().flatten() {
                 self.timer.by(at);
             }
             let now = ready!(self.timer.poll(cx));
             if arrival.is_some_and(|at| at <= now) {
                 let text = "a reply began and did not arrive in time";
                 return Poll::Ready(self.connection.error(Code::Unavailable, text, Phase::Wait));
+            }
+            if let Some((error, _)) = self.unsendable.take_if(|(_, until)| *until <= now) {
+                return Poll::Ready(error);
             }
             if deadline.is_some_and(|at| at <= now) {
                 self.expire(now);

@@ -9,7 +9,7 @@ use std::task::{Poll, ready};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWriteExt, ReadBuf};
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep_until};
 
 use super::bell::{Bell, Order};
 use super::both;
@@ -28,7 +28,7 @@ use crate::protocol::netrpc::{self, NetRpc};
 use crate::protocol::opening::{Opening, opening};
 use crate::protocol::tunnel::{self, Tunnel, Wanted};
 use crate::protocol::wgrpc::{self, Family, GeeRpc, WgRpc};
-use crate::transport::{Listen, Stream};
+use crate::transport::{Listen, Made, Stream};
 
 /// What a stream turned out to be.
 #[derive(Clone, Copy)]
@@ -70,23 +70,41 @@ impl Greeting {
     }
 }
 
-/// Accepts streams until the server shuts down. No error ends this: each is waited out.
+/// How long whoever comes has to say what it speaks, counted from when it came, once the server drains: what it has sent
+/// by then it sent to a server that was there, and is to hear that nothing of it has run.
+const FRESH_FOR: Duration = Duration::from_secs(1);
+
+/// Accepts streams until the server drains. No error ends this: each is waited out.
 pub(crate) async fn accept(inner: Arc<Inner>, door: Door) {
     let Door { mut listener, spoken } = door;
     let mut patience = Patience::default();
-    loop {
-        match listener.accept().await {
-            Ok(stream) => {
-                patience.reset();
-                inner.clone().admit(stream, spoken);
-            }
-            Err(cause) => {
-                if let Some(stream) = patience.wait_out(&mut *listener, &cause).await {
-                    inner.clone().admit(stream, spoken);
-                }
-            }
-        }
+    let mut closing = pin!(closing(&inner));
+    while let Some(stream) = unless(closing.as_mut(), pin!(patience.accept(&mut *listener))).await {
+        inner.clone().admit(stream, spoken);
     }
+}
+
+/// Ready once a door is to be closed.
+pub(super) async fn closing(inner: &Inner) {
+    /// The runtime hears from the system who has come; until it has, nobody seems to be there.
+    const HEARD_WITHIN: Duration = Duration::from_millis(1);
+    inner.draining.cancelled().await;
+    tokio::time::sleep(HEARD_WITHIN).await;
+}
+
+/// What comes, until `over` is ready and nothing stands at the door any more: the system has let those in who stand
+/// there, and closing the door on them would leave them in doubt.
+pub(super) async fn unless<T>(
+    mut over: Pin<&mut impl Future<Output = ()>>,
+    mut next: Pin<&mut impl Future<Output = T>>,
+) -> Option<T> {
+    poll_fn(|cx| match next.as_mut().poll(cx) {
+        Poll::Ready(came) => Poll::Ready(Some(came)),
+        // It was not looked whether anybody stands there: other tasks have a turn first.
+        Poll::Pending if !tokio::task::coop::has_budget_remaining() => Poll::Pending,
+        Poll::Pending => over.as_mut().poll(cx).map(|()| None),
+    })
+    .await
 }
 
 /// How long to wait after an error of accepting, and a descriptor in reserve.
@@ -100,7 +118,41 @@ pub(super) struct Patience {
 }
 
 impl Patience {
-    pub(super) fn reset(&mut self) {
+    /// The next stream.
+    async fn accept(&mut self, listener: &mut dyn Listen) -> Stream {
+        loop {
+            match listener.accept().await {
+                Ok(stream) => {
+                    self.reset();
+                    return stream;
+                }
+                Err(cause) => {
+                    if let Some(stream) = self.wait_out(listener, &cause).await {
+                        return stream;
+                    }
+                }
+            }
+        }
+    }
+
+    /// The next stream, for another runtime to serve.
+    pub(super) async fn accept_elsewhere(&mut self, listener: &mut dyn Listen) -> Made<Stream> {
+        loop {
+            match listener.accept_elsewhere().await {
+                Ok(made) => {
+                    self.reset();
+                    return made;
+                }
+                Err(cause) => {
+                    if let Some(stream) = self.wait_out(listener, &cause).await {
+                        return Box::new(|| Ok(stream));
+                    }
+                }
+            }
+        }
+    }
+
+    fn reset(&mut self) {
         self.pause = None;
         if self.reserve.is_none() {
             self.reserve = std::fs::File::open("/dev/null").ok();
@@ -108,7 +160,7 @@ impl Patience {
     }
 
     /// Waits until accepting may succeed again; a stream that came meanwhile and can be kept is returned.
-    pub(super) async fn wait_out(&mut self, listener: &mut dyn Listen, cause: &io::Error) -> Option<Stream> {
+    async fn wait_out(&mut self, listener: &mut dyn Listen, cause: &io::Error) -> Option<Stream> {
         const PAUSE_MIN: Duration = Duration::from_millis(5);
         const PAUSE_MAX: Duration = Duration::from_secs(1);
         let is_peers = matches!(
@@ -193,16 +245,19 @@ struct Greeted {
 }
 
 /// Finds out what a stream speaks. `None` if it is lost before, or told to end.
+///
+/// One that has only just come when the server begins to drain still says it, so that it hears a farewell it understands.
 async fn greeted(
     inner: Arc<Inner>,
     mut stream: Stream,
     spoken: Spoken,
     admitted: Admitted,
 ) -> Option<Greeted> {
+    let came_at = Instant::now();
     let mut first = Vec::new();
     let greeting = {
         let greeting = pin!(greeting_in_time(&inner, &mut stream, spoken, &mut first));
-        unless_stopped(&admitted.bell, greeting).await
+        unless_told(&admitted.bell, came_at + FRESH_FOR, greeting).await
     };
     match greeting {
         Some(Ok((greeting, began))) => {
@@ -227,17 +282,28 @@ async fn greeted(
     }
 }
 
-/// Runs `future` until the connection is told to end.
-fn unless_stopped<F: Future>(
+/// Runs `future` until the connection is told to stop, or to drain and `until` has passed.
+fn unless_told<F: Future>(
     bell: &Bell,
+    until: Instant,
     mut future: Pin<&mut F>,
 ) -> impl Future<Output = Option<F::Output>> {
+    let mut over = None;
     poll_fn(move |cx| {
         bell.listen(cx.waker());
-        if bell.ordered() != Order::Serve {
+        let order = bell.ordered();
+        if order == Order::Stop || order == Order::Drain && until <= Instant::now() {
             return Poll::Ready(None);
         }
-        future.as_mut().poll(cx).map(Some)
+        if let Poll::Ready(done) = future.as_mut().poll(cx) {
+            return Poll::Ready(Some(done));
+        }
+        match order {
+            Order::Drain => {
+                over.get_or_insert_with(|| Box::pin(sleep_until(until))).as_mut().poll(cx).map(|()| None)
+            }
+            Order::Serve | Order::Stop => Poll::Pending,
+        }
     })
 }
 

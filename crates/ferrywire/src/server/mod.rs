@@ -80,6 +80,8 @@ pub(crate) struct Inner {
     shared: Arc<Shared>,
     connections: Arc<Connections>,
     tasks: TaskTracker,
+    /// The places that are listened at.
+    doors: TaskTracker,
     /// It was told to shut down.
     shutdown: CancellationToken,
     /// Nobody is accepted any more, and what runs is finished.
@@ -146,11 +148,10 @@ impl Server {
         let announcing = Announcing::begin(&inner, announcers, addresses);
         let mut accepting = JoinSet::new();
         for door in doors {
-            accepting.spawn(accept::accept(inner.clone(), door));
+            accepting.spawn(inner.doors.track_future(accept::accept(inner.clone(), door)));
         }
         inner.shutdown.cancelled().await;
         inner.leave(announcing).await;
-        accepting.shutdown().await;
         inner.drain().await;
         drop(stop);
         Ok(())
@@ -243,24 +244,28 @@ impl Inner {
         if let Some(announcing) = announcing {
             announcing.leave(self.shared.limits.drain_delay).await;
         }
-        self.begin_drain();
-    }
-
-    fn begin_drain(&self) {
         self.draining.cancel();
-        self.connections.order(Order::Drain);
     }
 
     /// Once the server is shut down and its calls have had their time: stops the connections, and waits for
     /// ever for them to notice.
     async fn stop_after_drain(&self) {
         self.draining.cancelled().await;
+        if self.doors.is_empty() {
+            self.connections.order(Order::Drain);
+        }
         tokio::time::sleep(self.shared.limits.drain_timeout).await;
         self.connections.order(Order::Stop);
         std::future::pending().await
     }
 
     async fn drain(&self) {
+        /// How long doors have to close: a thread may be held up by a method.
+        const DOORS_TIMEOUT: Duration = Duration::from_millis(100);
+        self.doors.close();
+        // Whoever hears a farewell and comes again at once is to find the door closed, and not just closing.
+        let _ = tokio::time::timeout(DOORS_TIMEOUT, self.doors.wait()).await;
+        self.connections.order(Order::Drain);
         self.tasks.close();
         let drained = tokio::time::timeout(self.shared.limits.drain_timeout, self.tasks.wait()).await;
         if drained.is_ok() {
@@ -467,6 +472,7 @@ impl Builder {
             }),
             connections: Arc::default(),
             tasks: TaskTracker::new(),
+            doors: TaskTracker::new(),
             shutdown: CancellationToken::new(),
             draining: CancellationToken::new(),
             is_announced: OnceLock::new(),
@@ -503,7 +509,7 @@ impl ServerHandle {
     pub fn shutdown(&self) {
         self.inner.shutdown.cancel();
         if !*self.inner.is_announced.get_or_init(|| false) {
-            self.inner.begin_drain();
+            self.inner.draining.cancel();
         }
     }
 

@@ -11,11 +11,12 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::thread;
 
-use futures_util::FutureExt;
 use futures_util::future::{Either, select};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::{CancellationToken, DropGuard};
+use tokio_util::task::TaskTracker;
+use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use super::accept::{self, Patience};
 use super::announce::Announcing;
@@ -73,10 +74,11 @@ impl Server {
         let mut accepting = JoinSet::new();
         for Door { listener, spoken } in doors {
             match listener.split(crew.len()) {
-                Ok(parts) => crew.hand_out(parts, spoken).await,
+                Ok(parts) => crew.hand_out(parts, spoken, &inner.doors).await,
                 Err(listener) => {
                     let threads = crew.threads.iter().map(|thread| thread.work.clone()).collect();
-                    accepting.spawn(deal(Door { listener, spoken }, threads));
+                    let dealing = deal(inner.clone(), Door { listener, spoken }, threads);
+                    accepting.spawn(inner.doors.track_future(dealing));
                 }
             }
         }
@@ -90,7 +92,6 @@ impl Server {
             super::ServerHandle { inner: inner.clone() }.shutdown();
         }
         inner.leave(announcing).await;
-        accepting.shutdown().await;
         inner.drain().await;
         drop(stop);
         let ended = crew.end().await;
@@ -100,8 +101,10 @@ impl Server {
 
 /// What a thread is given to do.
 enum Work {
-    Listen(Made<Box<dyn Listen>>, Spoken),
-    Serve(Made<Stream>, Spoken),
+    /// The server waits for what is listened at to be closed.
+    Listen(Made<Box<dyn Listen>>, Spoken, TaskTrackerToken),
+    /// While it is on its way, the server does not take itself for drained.
+    Serve(Made<Stream>, Spoken, TaskTrackerToken),
 }
 
 /// The threads of a server.
@@ -158,10 +161,10 @@ impl Crew {
         self.threads.len()
     }
 
-    async fn hand_out(&self, parts: Vec<Made<Box<dyn Listen>>>, spoken: Spoken) {
+    async fn hand_out(&self, parts: Vec<Made<Box<dyn Listen>>>, spoken: Spoken, doors: &TaskTracker) {
         for (thread, part) in self.threads.iter().zip(parts) {
             // A thread that is gone has said why.
-            let _ = thread.work.send(Work::Listen(part, spoken)).await;
+            let _ = thread.work.send(Work::Listen(part, spoken, doors.token())).await;
         }
     }
 
@@ -192,15 +195,11 @@ fn panicked(name: &str, panic: &(dyn std::any::Any + Send)) -> Error {
 /// What a thread does until the end: it listens, and serves what it is given.
 async fn serve(inner: Arc<Inner>, mut works: mpsc::Receiver<Work>, end: CancellationToken) -> Result<()> {
     let mut accepting = JoinSet::new();
-    let mut draining = pin!(inner.draining.cancelled().fuse());
     let mut end = pin!(end.cancelled_owned());
     loop {
         let turn = poll_fn(|cx| {
             if end.as_mut().poll(cx).is_ready() {
                 return Poll::Ready(Turn::End);
-            }
-            if draining.as_mut().poll(cx).is_ready() {
-                return Poll::Ready(Turn::Drain);
             }
             if let Poll::Ready(Some(ended)) = accepting.poll_join_next(cx) {
                 return Poll::Ready(Turn::Accepted(ended));
@@ -212,20 +211,24 @@ async fn serve(inner: Arc<Inner>, mut works: mpsc::Receiver<Work>, end: Cancella
         });
         match turn.await {
             Turn::End => return Ok(()),
-            Turn::Drain => accepting.abort_all(),
-            // Accepting goes on until it is aborted.
+            // Accepting goes on until the server drains.
             Turn::Accepted(ended) => {
                 if let Err(Ok(panic)) = ended.map_err(JoinError::try_into_panic) {
                     resume_unwind(panic);
                 }
             }
-            Turn::Work(Work::Listen(make, spoken)) => {
+            Turn::Work(Work::Listen(make, spoken, token)) => {
                 let listener = make().map_err(|cause| {
                     Error::new(Code::Unavailable, format!("a thread cannot listen: {cause}")).caused_by(cause)
                 })?;
-                accepting.spawn(accept::accept(inner.clone(), Door { listener, spoken }));
+                let accept = accept::accept(inner.clone(), Door { listener, spoken });
+                let accept = async move {
+                    accept.await;
+                    drop(token);
+                };
+                accepting.spawn(accept);
             }
-            Turn::Work(Work::Serve(make, spoken)) => match make() {
+            Turn::Work(Work::Serve(make, spoken, _token)) => match make() {
                 Ok(stream) => inner.clone().admit(stream, spoken),
                 Err(cause) => tracing::debug!(%cause, "lost before it was served"),
             },
@@ -237,31 +240,23 @@ async fn serve(inner: Arc<Inner>, mut works: mpsc::Receiver<Work>, end: Cancella
 enum Turn {
     /// Nothing is left to be done.
     End,
-    /// The server drains: nobody is accepted any more.
-    Drain,
     /// Accepting at one place has ended.
     Accepted(std::result::Result<(), JoinError>),
     Work(Work),
 }
 
-/// Accepts streams and deals them out to the threads in turn, until the server shuts down.
-async fn deal(door: Door, threads: Vec<mpsc::Sender<Work>>) {
+/// Accepts streams and deals them out to the threads in turn, until the server drains.
+async fn deal(inner: Arc<Inner>, door: Door, threads: Vec<mpsc::Sender<Work>>) {
     let Door { mut listener, spoken } = door;
     let mut patience = Patience::default();
-    for first in threads.iter().cycle() {
-        let made = loop {
-            match listener.accept_elsewhere().await {
-                Ok(made) => break made,
-                Err(cause) => {
-                    if let Some(stream) = patience.wait_out(&mut *listener, &cause).await {
-                        break Box::new(|| Ok(stream)) as Made<Stream>;
-                    }
-                }
-            }
+    let mut closing = pin!(accept::closing(&inner));
+    for thread in threads.iter().cycle() {
+        let next = pin!(patience.accept_elsewhere(&mut *listener));
+        let Some(made) = accept::unless(closing.as_mut(), next).await else {
+            return;
         };
-        patience.reset();
         // Until it is taken off there, which takes a moment unless a method holds up the thread.
-        let _ = first.send(Work::Serve(made, spoken)).await;
+        let _ = thread.send(Work::Serve(made, spoken, inner.tasks.token())).await;
     }
 }
 

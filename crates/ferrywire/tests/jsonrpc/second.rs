@@ -308,7 +308,7 @@ async fn a_shutdown_answers_what_was_read_of_a_list() {
     rig.bench.begun(2).await;
 
     rig.handle.shutdown();
-    crate::support::settle().await;
+    crate::support::drains().await;
     rig.bench.let_go(2);
 
     let answer = lines.hear().await.unwrap();

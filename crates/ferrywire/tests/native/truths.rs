@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use ferrywire::codec::Format;
 use ferrywire::protocol::Native;
+use ferrywire::transport::{Peer, Stream};
 use ferrywire::{Client, Code, Limits, Trace, service};
 
 use crate::desk::{DeskClient, Office, doubled, hold, is_refused, is_usable, twice};
 use crate::frames::{Frame, Wire, flag, greeting, hello_body, kind, preface_of, short, summed};
-use crate::support::{Args, ProbeClient, in_time, limits, pipe, settle};
+use crate::support::{Args, ProbeClient, drains, in_time, limits, pipe, settle};
 
 /// A client, and the other end of its stream on which a test is the server.
 pub(crate) fn served_by_hand(limits: Limits) -> (Client, Wire) {
@@ -262,6 +263,97 @@ async fn a_server_that_is_shut_down_says_what_it_has_accepted() {
     in_time("the server ends", office.running).await.unwrap().unwrap();
 }
 
+/// A connection that the system had let in, and whose call was on its way: it was closed without a word, and its caller
+/// could not know that nothing had run.
+#[tokio::test(start_paused = true)]
+async fn who_came_just_before_the_shutdown_hears_that_nothing_has_run() {
+    let office = Office::new().await;
+    let mut early = office.silent().await;
+    settle().await;
+    let mut at_the_door = office.silent().await;
+
+    office.handle.shutdown();
+    for wire in [&mut early, &mut at_the_door] {
+        drains().await;
+        wire.send(&greeting()).await;
+        wire.put(&twice(4, 21)).await;
+    }
+
+    for wire in [&mut early, &mut at_the_door] {
+        let farewell = wire.next().await;
+        assert_eq!((farewell.kind(), farewell.method, farewell.id), (kind::GO_AWAY, 0, 0));
+        assert!(wire.rest().await.is_empty());
+    }
+    in_time("the server ends", office.running).await.unwrap().unwrap();
+    assert_eq!(office.handle.calls().into_iter().map(|(_, calls)| calls).sum::<u64>(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_says_nothing_holds_a_shutdown_for_its_first_second_only() {
+    for (said_nothing_for, most) in [(5_000, 100), (900, 200), (0, 1_100)] {
+        let office = Office::new().await;
+        let silent = office.silent().await;
+        settle().await;
+        tokio::time::sleep(Duration::from_millis(said_nothing_for)).await;
+        let began = tokio::time::Instant::now();
+
+        office.handle.shutdown();
+
+        in_time("the server ends", office.running).await.unwrap().unwrap();
+        assert!(began.elapsed() < Duration::from_millis(most), "{said_nothing_for}: {:?}", began.elapsed());
+        drop(silent);
+    }
+}
+
+/// A client on a stream that can be broken in one direction: what it says, what it hears.
+async fn half_deaf() -> (Client, Wire, Wire) {
+    let (client_reads, says) = tokio::io::duplex(1 << 16);
+    let (client_writes, hears) = tokio::io::duplex(1 << 16);
+    let stream = Stream::new(client_reads, client_writes, Peer::named("test:client"));
+    let client = Client::builder().protocol(Native).over(stream);
+    let hearing = Wire::over(Stream::new(hears, tokio::io::sink(), Peer::named("test:server")));
+    let mut saying = Wire::over(Stream::new(tokio::io::empty(), says, Peer::named("test:server")));
+    saying.send(&greeting()).await;
+    settle().await;
+    (client, hearing, saying)
+}
+
+/// It ended the connection when it could not send, whatever the server had said by then.
+#[tokio::test(start_paused = true)]
+async fn a_client_that_cannot_send_hears_what_the_server_said_last() {
+    let (client, mut hearing, mut saying) = half_deaf().await;
+    let [answered, lost] = [1_i64, 2].map(|argument| client.start::<_, i64>("Desk.Wait", &argument));
+    let ids = [hearing.next().await.id, hearing.next().await.id];
+    drop(hearing);
+    let unsent = client.start::<_, i64>("Desk.Wait", &3_i64);
+    settle().await;
+    assert!(!answered.is_done() && !lost.is_done());
+
+    saying.put(&Frame::new(kind::GO_AWAY, 0, ids[0], *b"so long")).await;
+    saying.put(&Frame::new(kind::RESPONSE, 0, ids[0], [84])).await;
+
+    assert_eq!(in_time("the first call is answered", answered).await.unwrap(), 42);
+    for call in [lost, unsent] {
+        let error = in_time("the call ends", call).await.unwrap_err();
+        assert!(error.code() == Code::Unavailable && !error.may_have_run(), "{error}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_cannot_send_does_not_wait_for_long() {
+    let (client, mut hearing, _saying) = half_deaf().await;
+    let sent = client.start::<_, i64>("Desk.Wait", &1_i64);
+    let _ = hearing.next().await;
+    drop(hearing);
+    let began = tokio::time::Instant::now();
+    let unsent = client.start::<_, i64>("Desk.Wait", &3_i64);
+
+    let error = in_time("the first call ends", sent).await.unwrap_err();
+    assert!(error.may_have_run() && error.message().contains("lost"), "{error}");
+    assert!(!in_time("the second call ends", unsent).await.unwrap_err().may_have_run());
+    assert!(began.elapsed() < Duration::from_millis(1_100), "{:?}", began.elapsed());
+}
+
 /// Withdrawals were not read any more, and neither was the question whether anybody is there.
 #[tokio::test(start_paused = true)]
 async fn a_server_that_is_shut_down_still_hears_who_waits() {
@@ -294,7 +386,7 @@ async fn a_client_dials_anew_after_a_farewell() {
     first.bench.begun(1).await;
 
     first.handle.shutdown();
-    settle().await;
+    drains().await;
     let second = Office::again("memory://office", Limits::default(), first.memory.clone()).await;
 
     // The new connection serves while the old one still owes an answer.

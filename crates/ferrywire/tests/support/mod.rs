@@ -379,6 +379,11 @@ pub(crate) async fn settle() {
     }
 }
 
+/// Waits until a server that is shut down has closed its doors, and has told whoever was let in.
+pub(crate) async fn drains() {
+    tokio::time::sleep(Duration::from_millis(10)).await;
+}
+
 /// Default limits, changed.
 pub(crate) fn limits(change: impl FnOnce(&mut Limits)) -> Limits {
     let mut limits = Limits::default();
