@@ -7,7 +7,7 @@ use std::time::Duration;
 use ferrywire::balance::{ConsistentHash, Random, RoundRobin, WeightedRoundRobin};
 use ferrywire::client::FailMode;
 use ferrywire::discovery::Health;
-use ferrywire::transport::{Address, Transport};
+use ferrywire::transport::{Address, BoxFuture, Listen, Memory, Place, Stream, Transport};
 use ferrywire::{Client, Code, Error};
 use tokio::time::Instant;
 
@@ -219,6 +219,66 @@ async fn a_server_that_is_not_there_costs_no_call() {
     let servers = servers(&node).servers;
     assert!(servers[1].is_down && !servers[1].is_connected && servers[1].failures >= 1, "{servers:?}");
     assert_eq!((servers[0].calls, servers[2].calls), (15, 15));
+}
+
+/// A memory whose dials take so long.
+struct Slowly<F>(F, Memory);
+
+impl<F: Fn(&Place) -> Duration + Send + Sync + 'static> Transport for Slowly<F> {
+    fn reaches(&self, place: &Place) -> bool {
+        self.1.reaches(place)
+    }
+
+    fn dial<'a>(&'a self, place: &'a Place) -> BoxFuture<'a, std::io::Result<Stream>> {
+        Box::pin(async move {
+            tokio::time::sleep(self.0(place)).await;
+            self.1.dial(place).await
+        })
+    }
+
+    fn listen<'a>(&'a self, place: &'a Place) -> BoxFuture<'a, std::io::Result<Box<dyn Listen>>> {
+        self.1.listen(place)
+    }
+}
+
+/// Row E8: a dial that hangs kept the call that waited for it for the three seconds that a dial may take.
+#[tokio::test(start_paused = true)]
+async fn a_dial_that_hangs_costs_a_call_a_quarter_of_a_second_at_most() {
+    for hanging in 1..=3 {
+        let fleet = Fleet::of(4).await;
+        let hangs = move |place: &Place| {
+            let hangs = (0..hanging).any(|number| *place == Place::Memory(format!("node-{number}")));
+            Duration::from_secs(if hangs { 3600 } else { 0 })
+        };
+        let slowly = Slowly(hangs, fleet.memory.clone());
+        let (node, _teller) =
+            client_of(&fleet, |builder| builder.balance(RoundRobin).transport(slowly)).await;
+        let (began, mut longest) = (Instant::now(), Duration::ZERO);
+
+        for _ in 0..100 {
+            let called = Instant::now();
+            assert!(node.who().await.unwrap() >= hanging);
+            longest = longest.max(called.elapsed());
+        }
+
+        let most = Duration::from_millis(255) * hanging;
+        assert!(longest <= most && began.elapsed() <= most, "{longest:?} of {:?}", began.elapsed());
+        let servers = servers(&node).servers;
+        assert!(servers.iter().all(|server| server.is_down != server.is_connected), "{servers:?}");
+    }
+}
+
+/// Where there is no other server, it is waited for.
+#[tokio::test(start_paused = true)]
+async fn a_dial_that_takes_its_time_is_waited_for_where_there_is_no_other_server() {
+    let fleet = Fleet::of(1).await;
+    let slowly = Slowly(|_: &Place| Duration::from_secs(2), fleet.memory.clone());
+    let (node, _teller) = client_of(&fleet, |builder| builder.transport(slowly)).await;
+    let began = Instant::now();
+
+    assert_eq!(node.who().await.unwrap(), 0);
+
+    assert_eq!(began.elapsed().as_secs(), 2, "the dial is not begun anew");
 }
 
 #[tokio::test(start_paused = true)]

@@ -45,6 +45,10 @@ pub use servers::{ServerStatus, Servers};
 /// How long a call waits at most before it is sent to the server again that has just failed it.
 const AGAIN_AFTER: Duration = Duration::from_millis(50);
 
+/// How long a call waits for a server to be dialled before it asks another one: as long as RFC 8305 (5) has between the
+/// addresses of one name.
+const DIAL_PATIENCE: Duration = Duration::from_millis(250);
+
 /// What a channel is made of, beside its source.
 #[derive(Clone)]
 pub(super) struct Settings {
@@ -387,7 +391,7 @@ impl Hub {
     ///
     /// If there is no server, or none can be connected to: that of the last.
     pub(super) async fn link(&self, mut want: Want) -> Result<Arc<dyn Link>> {
-        let (mut last, mut dials) = (None, 0);
+        let (mut last, mut dials, mut slow) = (None, 0, Vec::new());
         loop {
             let picked = match want.chosen.take() {
                 Some(chosen) => Some(chosen),
@@ -415,10 +419,23 @@ impl Hub {
                 want.only = Some(id);
             }
             dials += 1;
-            let linked = match member.record.is_down() && want.only.is_none() && !want.is_final {
+            let linked = if want.only.is_some() || want.is_final {
+                member.link().await
+            } else if member.record.is_down() {
                 // So are all others: the first that comes back will do.
-                true => return self.any_link().await,
-                false => member.link().await,
+                return self.any_link().await;
+            } else {
+                let dialled = member.clone();
+                let mut dial = Box::pin(async move { dialled.link().await });
+                match tokio::time::timeout(DIAL_PATIENCE, dial.as_mut()).await {
+                    Ok(linked) => linked,
+                    Err(_) => {
+                        // The channel's task brings this dial to its end.
+                        member.record.is_slow_to_dial();
+                        slow.push(dial);
+                        continue;
+                    }
+                }
             };
             match linked {
                 Ok(link) => return Ok(link),

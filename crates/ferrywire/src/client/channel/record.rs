@@ -190,6 +190,14 @@ impl Record {
         }
     }
 
+    /// Whoever waits for a connection to it had better not.
+    #[cold]
+    pub(super) fn is_slow_to_dial(&self) {
+        if self.mark_down() {
+            tracing::info!(server = %self.name, "a dial takes long: calls go to other servers meanwhile");
+        }
+    }
+
     /// It is dialled again before calls go there; whether that is new.
     #[cold]
     pub(super) fn mark_down(&self) -> bool {
