@@ -9,6 +9,7 @@ use etcd_client::{
     Txn, TxnOp,
 };
 use ferrywire::discovery::Endpoint;
+use ferrywire::pause::{Pause, about};
 use ferrywire::server::{Announce, Served};
 use ferrywire::transport::{Address, BoxFuture, Place as Stand};
 use ferrywire::{Cancellation, Code, Error, Result};
@@ -145,7 +146,7 @@ impl Announcer {
             if let Err(error) = looked.and_then(|looked| looked.map_err(failed)) {
                 tracing::warn!(place = self.place.url(), %error, "a key that is gone is not put back for now");
             }
-            sleep(self.ttl.div_f64(3.0).mul_f64(0.9 + 0.2 * fastrand::f64())).await;
+            sleep(about(self.ttl.div_f64(3.0))).await;
             let kept = async {
                 asks.keep_alive().await?;
                 answers.message().await
@@ -272,24 +273,6 @@ impl Default for Held {
 fn is_everywhere(host: &str) -> bool {
     let ip = host.trim_start_matches('[').trim_end_matches(']').parse::<std::net::IpAddr>();
     host.is_empty() || ip.is_ok_and(|ip| ip.to_canonical().is_unspecified())
-}
-
-/// How long to wait before the next try: at random, up to a bound that grows.
-#[derive(Default)]
-struct Pause(Option<Duration>);
-
-impl Pause {
-    fn grow(&mut self) -> Duration {
-        let bound = self
-            .0
-            .map_or(Duration::from_millis(100), |bound| bound.mul_f64(1.6).min(Duration::from_secs(10)));
-        self.0 = Some(bound);
-        bound.mul_f64(fastrand::f64())
-    }
-
-    fn reset(&mut self) {
-        self.0 = None;
-    }
 }
 
 /// How long etcd has to hear that a server leaves.

@@ -70,7 +70,7 @@ pub mod message;
 mod metadata;
 mod offered;
 mod output;
-mod pause;
+pub mod pause;
 mod peer;
 #[doc(hidden)]
 pub mod private;

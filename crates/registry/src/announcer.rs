@@ -5,6 +5,7 @@ use std::pin::pin;
 use std::time::Duration;
 
 use bytes::Bytes;
+use ferrywire::pause::{Pause, about};
 use ferrywire::server::{Announce, Served};
 use ferrywire::transport::{BoxFuture, Place as Stand};
 use ferrywire::{Cancellation, Result};
@@ -15,7 +16,7 @@ use crate::address::{Named, family_spelling};
 use crate::api::{Condition, Entered, SERVERS, Said, millis};
 use crate::http_client::ask;
 use crate::pages::escaped;
-use crate::place::{Backoff, Manner, Place, about, invalid};
+use crate::place::{Manner, Place, invalid};
 
 /// How long a registry has to answer a beat.
 const BEAT_TIMEOUT: Duration = Duration::from_secs(3);
@@ -192,7 +193,7 @@ struct Beat<'a> {
 impl Beat<'_> {
     /// Beats until the server leaves, and then says so.
     async fn go_on(self, leaving: Cancellation) {
-        let mut backoff = Backoff::default();
+        let mut lost = Pause::default();
         let mut is_known = false;
         let (registry, address) = (&self.place.authority, self.named.key());
         loop {
@@ -207,14 +208,15 @@ impl Beat<'_> {
                         tracing::info!(registry, address, "registered");
                     }
                     is_known = true;
-                    backoff.reset();
+                    lost.reset();
                     about(pause)
                 }
                 Err(error) => {
                     is_known = false;
-                    let pause = backoff.pause();
-                    // Once for each time that it is lost; after that it is no news.
-                    match backoff.is_first() {
+                    let is_news = !lost.has_grown();
+                    let pause = lost.grow();
+                    // Once for each time that it is lost.
+                    match is_news {
                         true => tracing::warn!(address, %error, "a heartbeat has failed"),
                         false => tracing::debug!(address, %error, ?pause, "a heartbeat has failed again"),
                     }

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use ferrywire::discovery::{self, Discover, Endpoint};
+use ferrywire::pause::Pause;
 use ferrywire::transport::BoxFuture;
 use ferrywire::{Error, Result};
 use http::Request;
@@ -21,7 +22,7 @@ use crate::api::{List, Told, has_control};
 use crate::http_client::{ask, failed};
 use crate::legacy::Family;
 use crate::pages::{list_path, unescaped};
-use crate::place::{Backoff, Manner, Place, invalid};
+use crate::place::{Manner, Place, invalid};
 
 /// For how long a change is waited for.
 const WAIT: Duration = Duration::from_secs(30);
@@ -80,7 +81,7 @@ fn opened(url: &str, rest: &str) -> Result<Registries> {
             manner,
             service: service.clone(),
             seen: None,
-            backoff: Backoff::default(),
+            pause: Pause::default(),
             asking: None,
             known: None,
             lost_since: None,
@@ -107,7 +108,8 @@ struct Source {
     service: Option<String>,
     /// Epoch and version of its last list.
     seen: Option<(String, u64)>,
-    backoff: Backoff,
+    /// Between tries while it is lost.
+    pause: Pause,
     /// The request that is under way, or the pause before it.
     asking: Option<BoxFuture<'static, Result<Answer>>>,
     /// What it has said last.
@@ -218,13 +220,13 @@ impl Source {
                 if self.lost_since.is_some() {
                     tracing::info!(registry, "the registry answers again");
                 }
-                self.backoff.reset();
+                self.pause.reset();
                 (self.known, self.seen, self.lost_since) = (Some(answer.endpoints), answer.seen, None);
                 let pause = if matches!(self.manner, Manner::Json) { PAUSE } else { REFRESH };
                 (pause, Ok(()))
             }
             Err(error) => {
-                let pause = self.backoff.pause();
+                let pause = self.pause.grow();
                 match self.lost_since {
                     None => tracing::warn!(%error, "a registry is lost"),
                     Some(_) => tracing::debug!(%error, ?pause, "a registry is still lost"),
@@ -331,7 +333,7 @@ mod tests {
             manner: Manner::Json,
             service: None,
             seen: None,
-            backoff: Backoff::default(),
+            pause: Pause::default(),
             asking: Some(Box::pin(std::future::pending())),
             known: Some(ports.iter().map(endpoint).collect()),
             lost_since: is_lost.then(Instant::now),

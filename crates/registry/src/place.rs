@@ -1,6 +1,4 @@
-//! Where a registry is and which of the protocols it is asked in, and how long to wait before it is asked again.
-
-use std::time::Duration;
+//! Where a registry is and which of the protocols it is asked in.
 
 use bytes::Bytes;
 use ferrywire::{Code, Error, Result};
@@ -88,57 +86,4 @@ impl Manner {
 
 pub(crate) fn invalid(text: String) -> Error {
     Error::new(Code::InvalidArgument, text).not_executed()
-}
-
-/// Pauses that grow with every failure: at random up to 100 ms, 160 ms and so on up to 10 s, so that many who have lost the same
-/// registry do not come back together.
-#[derive(Debug, Default)]
-pub(crate) struct Backoff(u32);
-
-impl Backoff {
-    pub(crate) fn reset(&mut self) {
-        self.0 = 0;
-    }
-
-    /// How long to wait now.
-    pub(crate) fn pause(&mut self) -> Duration {
-        let longest = (0.1 * 1.6_f64.powi(self.0.min(100) as i32)).min(10.0);
-        self.0 = self.0.saturating_add(1);
-        Duration::from_secs_f64(longest * fastrand::f64())
-    }
-
-    /// Whether the last pause was the first.
-    pub(crate) fn is_first(&self) -> bool {
-        self.0 == 1
-    }
-}
-
-/// A time, up to a tenth shorter or longer.
-pub(crate) fn about(time: Duration) -> Duration {
-    time.mul_f64(0.9 + 0.2 * fastrand::f64())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn beats_come_a_tenth_sooner_or_later() {
-        let all: Vec<f64> = (0..1000).map(|_| about(Duration::from_secs(10)).as_secs_f64()).collect();
-
-        assert!(all.iter().all(|time| (9.0..=11.0).contains(time)));
-        assert!(all.iter().any(|time| *time < 9.2) && all.iter().any(|time| *time > 10.8));
-    }
-
-    #[test]
-    fn pauses_grow_to_ten_seconds_and_no_further() {
-        let longest = |failures: u32| {
-            (0..1000).map(|_| Backoff(failures).pause()).max().unwrap_or_default().as_secs_f64()
-        };
-        for (failures, most) in [(0, 0.1), (1, 0.16), (5, 1.048_576), (10, 10.0), (u32::MAX, 10.0)] {
-            let longest = longest(failures);
-
-            assert!(longest <= most && longest > most * 0.9, "after {failures}: {longest}");
-        }
-    }
 }
