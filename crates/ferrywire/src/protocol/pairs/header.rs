@@ -128,17 +128,21 @@ impl Kind {
 #[inline]
 fn uint(rest: &mut &[u8]) -> Option<u64> {
     let (&first, behind) = rest.split_first()?;
-    *rest = behind;
     if first < 128 {
+        *rest = behind;
         return Some(u64::from(first));
     }
     let count = usize::from(first.wrapping_neg());
     if count > 8 {
         return None;
     }
-    let (bytes, behind) = rest.split_at_checked(count)?;
-    *rest = behind;
-    Some(bytes.iter().fold(0, |value, byte| value << 8 | u64::from(*byte)))
+    let value = match behind.first_chunk() {
+        // Mostly there are eight bytes to be read at once.
+        Some(eight) => u64::from_be_bytes(*eight) >> (64 - 8 * count),
+        None => behind.get(..count)?.iter().fold(0, |value, byte| value << 8 | u64::from(*byte)),
+    };
+    *rest = behind.get(count..)?;
+    Some(value)
 }
 
 fn int(rest: &mut &[u8]) -> Option<i64> {
@@ -201,7 +205,37 @@ impl<'de: 'b, 'b> Deserialize<'de> for Text<'b> {
 const HEADER_ID: [u8; 2] = [0xff, 0x80];
 
 /// Appends a header value: the fields that are not empty, each behind its distance from the one before.
+#[inline]
 pub(super) fn put_header(out: &mut Vec<u8>, header: Header<'_>) {
+    if !put_short(out, header) {
+        put_any(out, header);
+    }
+}
+
+/// Appends a header such as nearly all are, in few steps: of a short name and a number. Says whether it was one.
+#[inline]
+fn put_short(out: &mut Vec<u8>, header: Header<'_>) -> bool {
+    /// With everything else, and a number of eight bytes, the length is still one byte.
+    const METHOD_LEN_MAX: usize = 100;
+    let Header { method, seq, error } = header;
+    if !error.is_empty() || seq == 0 || method.is_empty() || method.len() > METHOD_LEN_MAX {
+        return false;
+    }
+    // The number behind its distance, and a zero behind it.
+    let (mut tail, tail_len) = ([1, seq as u8, 0, 0, 0, 0, 0, 0, 0, 0, 0], 3 + (uint_len(seq) - 1));
+    if seq >= 128 {
+        tail[1] = (uint_len(seq) as u8 - 1).wrapping_neg();
+        tail[2..10].copy_from_slice(&(seq << (seq.leading_zeros() / 8 * 8)).to_be_bytes());
+    }
+    let len = HEADER_ID.len() + 2 + method.len() + tail_len;
+    out.reserve(1 + len);
+    out.extend_from_slice(&[len as u8, HEADER_ID[0], HEADER_ID[1], 1, method.len() as u8]);
+    out.extend_from_slice(method);
+    out.extend_from_slice(tail.get(..tail_len).unwrap_or_default());
+    true
+}
+
+fn put_any(out: &mut Vec<u8>, header: Header<'_>) {
     let Header { method, seq, error } = header;
     let field_len = |is_there: bool, len: usize| if is_there { 1 + len } else { 0 };
     let (has_method, has_seq, has_error) = (!method.is_empty(), seq != 0, !error.is_empty());
@@ -298,6 +332,32 @@ mod tests {
                 // A struct may end with its message; no cut reads beyond it.
                 let _ = RESPONSE.parse(&out[..cut]);
             }
+        }
+    }
+
+    #[test]
+    fn the_short_way_writes_what_the_long_one_does() {
+        for len in [1, 7, 14, 99, 100] {
+            for seq in (0..64).flat_map(|shift| [(1_u64 << shift) - 1, 1 << shift, u64::MAX >> shift]).skip(1)
+            {
+                let method = vec![b'x'; len];
+                let header = Header { method: &method, seq, error: b"" };
+                let (mut short, mut long) = (Vec::new(), Vec::new());
+
+                assert!(put_short(&mut short, header));
+                put_any(&mut long, header);
+
+                assert_eq!(short, long, "{len} {seq:#x}");
+            }
+        }
+        for unusual in [
+            Header { method: b"A.B", seq: 0, error: b"" },
+            Header { method: b"", seq: 1, error: b"" },
+            Header { method: b"A.B", seq: 1, error: b"e" },
+            Header { method: &[b'x'; 101], seq: 1, error: b"" },
+        ] {
+            let mut out = Vec::new();
+            assert!(!put_short(&mut out, unusual) && out.is_empty());
         }
     }
 
