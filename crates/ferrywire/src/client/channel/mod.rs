@@ -431,7 +431,7 @@ impl Hub {
                     Ok(linked) => linked,
                     Err(_) => {
                         // The channel's task brings this dial to its end.
-                        member.record.is_slow_to_dial();
+                        member.record.note_slow_dial();
                         slow.push(dial);
                         continue;
                     }

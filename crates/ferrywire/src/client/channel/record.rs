@@ -190,9 +190,9 @@ impl Record {
         }
     }
 
-    /// Whoever waits for a connection to it had better not.
+    /// A dial takes long: whoever waits for it had better go elsewhere.
     #[cold]
-    pub(super) fn is_slow_to_dial(&self) {
+    pub(super) fn note_slow_dial(&self) {
         if self.mark_down() {
             tracing::info!(server = %self.name, "a dial takes long: calls go to other servers meanwhile");
         }
