@@ -3,12 +3,8 @@
 
 use std::alloc::System;
 
+use ferrywire_fuzz::jsonrpc;
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
-
-#[path = "../jsonrpc.rs"]
-mod jsonrpc;
-#[path = "../promises.rs"]
-mod promises;
 
 #[global_allocator]
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;

@@ -3,12 +3,8 @@
 
 use std::alloc::System;
 
+use ferrywire_fuzz::native;
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
-
-#[path = "../native.rs"]
-mod native;
-#[path = "../promises.rs"]
-mod promises;
 
 #[global_allocator]
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;

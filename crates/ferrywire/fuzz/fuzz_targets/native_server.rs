@@ -3,14 +3,8 @@
 
 use std::alloc::System;
 
+use ferrywire_fuzz::connections;
 use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
-
-#[path = "../connections.rs"]
-mod connections;
-#[path = "../native.rs"]
-mod native;
-#[path = "../promises.rs"]
-mod promises;
 
 #[global_allocator]
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;

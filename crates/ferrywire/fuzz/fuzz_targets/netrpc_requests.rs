@@ -3,10 +3,8 @@
 
 use std::alloc::System;
 
+use ferrywire_fuzz::promises;
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
-
-#[path = "../promises.rs"]
-mod promises;
 
 #[global_allocator]
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;

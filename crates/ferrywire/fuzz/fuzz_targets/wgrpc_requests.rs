@@ -3,12 +3,8 @@
 
 use std::alloc::System;
 
+use ferrywire_fuzz::wgrpc;
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
-
-#[path = "../promises.rs"]
-mod promises;
-#[path = "../wgrpc.rs"]
-mod wgrpc;
 
 #[global_allocator]
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;

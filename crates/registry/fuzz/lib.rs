@@ -1,0 +1,4 @@
+//! What must hold for any bytes whatever, compiled once for all targets.
+
+pub mod replies;
+pub mod requests;
