@@ -87,6 +87,15 @@ impl Context {
         self.metadata.as_deref().unwrap_or(&NO_METADATA)
     }
 
+    /// How often the call was tried before this time, as its caller says; zero the first time, and on wires that carry
+    /// no metadata. The entry `grpc-previous-rpc-attempts` says it.
+    ///
+    /// What the method calls in its turn is then not tried again by itself: one layer repeats, or each would repeat
+    /// what the one above it repeats. These calls have the number with them.
+    pub fn previous_attempts(&self) -> u32 {
+        self.metadata().previous_attempts()
+    }
+
     /// Adds an entry to what goes out beside the reply, on wires that carry such; it goes with a successful
     /// reply only. See [`Metadata`] for what names and values may be: with others the caller gets an error of
     /// [`Code::Internal`](crate::Code::Internal) that names the entry, in the reply's place.

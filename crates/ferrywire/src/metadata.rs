@@ -1,5 +1,12 @@
 //! Entries that travel beside a call: names with text or bytes, and the trace that it belongs to.
 
+/// The entry that says how often a call has been tried before: gRPC's name for it, of gRFC A6.
+const PREVIOUS_ATTEMPTS: &str = "grpc-previous-rpc-attempts";
+
+/// From here on nothing is added that was not asked for: the native protocol carries 8 KiB in 128 entries.
+const FULL_LEN: usize = 7 * 1024;
+const FULL_ENTRIES: usize = 128;
+
 /// Names and values that accompany a call, in the order in which they were added, and its trace context.
 ///
 /// A name may occur more than once. Values are bytes; by convention they are text unless the name ends in
@@ -52,6 +59,20 @@ impl Metadata {
     /// The trace that the call belongs to.
     pub fn trace(&self) -> Option<Trace> {
         self.trace
+    }
+
+    /// How often the call has been tried before, as far as it says so.
+    pub(crate) fn previous_attempts(&self) -> u32 {
+        self.get_text(PREVIOUS_ATTEMPTS).and_then(|text| text.parse().ok()).unwrap_or(0)
+    }
+
+    /// Says how often the call has been tried before, unless so much is said already that no wire may have room for it.
+    pub(crate) fn set_previous_attempts(&mut self, attempts: u32) {
+        self.entries.retain(|(name, _)| !name.eq_ignore_ascii_case(PREVIOUS_ATTEMPTS));
+        let len: usize = self.entries.iter().map(|(name, value)| name.len() + value.len()).sum();
+        if len <= FULL_LEN && self.entries.len() < FULL_ENTRIES {
+            self.insert(PREVIOUS_ATTEMPTS, attempts.to_string());
+        }
     }
 
     /// Says which trace the call belongs to.

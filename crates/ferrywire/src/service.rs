@@ -56,3 +56,11 @@ pub struct Request<'b> {
     /// What came beside the argument.
     pub metadata: Option<Box<Metadata>>,
 }
+
+impl Request<'_> {
+    /// See [`Context::previous_attempts`](crate::Context::previous_attempts).
+    #[inline]
+    pub(crate) fn previous_attempts(&self) -> u32 {
+        self.metadata.as_ref().map_or(0, |metadata| metadata.previous_attempts())
+    }
+}

@@ -128,10 +128,10 @@ impl<A: Serialize, R: DeserializeOwned> Everyone<'_, A, R> {
     /// Asks every server, or for the first list of them.
     fn begin(&mut self) -> Result<()> {
         let flight = &mut self.flight;
-        let mut deadline = flight.until.moment(Instant::now());
-        if let Some(inherited) = ambient::deadline() {
-            deadline = deadline.min(inherited);
+        if let Some(deadline) = ambient::deadline() {
+            flight.inherit(deadline);
         }
+        let deadline = flight.until.moment(Instant::now());
         flight.until = Until::At(deadline);
         let Some(hub) = flight.pool.hub() else {
             let (pool, address) = (flight.pool.clone(), Arc::from(flight.pool.name()));

@@ -153,6 +153,22 @@ impl<'c, A> Flight<'c, A> {
         }
     }
 
+    /// Takes over what the method hands on that makes the call: its `deadline`, and how often it has been tried before.
+    pub(super) fn inherit(&mut self, deadline: Instant) {
+        self.until = Until::At(self.until.moment(Instant::now()).min(deadline));
+        let attempts = ambient::previous_attempts();
+        if attempts > 0 {
+            self.note_attempts(attempts);
+            self.route.get_or_insert_default().is_repeated_above = true;
+        }
+    }
+
+    /// Says to the servers that are asked from now on how often the call was tried before.
+    #[cold]
+    pub(super) fn note_attempts(&mut self, attempts: u32) {
+        self.head.metadata.get_or_insert_default().set_previous_attempts(attempts);
+    }
+
     /// Whether the call's deadline is still to come, as far as one has been settled.
     pub(super) fn has_time(&self) -> bool {
         match self.until {
@@ -185,9 +201,8 @@ impl<A: Serialize> Flight<'_, A> {
             return Poll::Ready(Ok(()));
         }
         if let Stage::Fresh = self.stage {
-            if let Some(inherited) = ambient::deadline() {
-                let deadline = self.until.moment(Instant::now()).min(inherited);
-                self.until = Until::At(deadline);
+            if let Some(deadline) = ambient::deadline() {
+                self.inherit(deadline);
             }
             if self.pool.hub().is_some() {
                 if let Some(polled) = self.begin_routed(cx) {

@@ -21,6 +21,8 @@ pub(super) struct Route {
     pub(super) key: Option<u64>,
     pub(super) mode: Option<FailMode>,
     pub(super) is_idempotent: bool,
+    /// Whoever makes the call runs one that is tried again already.
+    pub(super) is_repeated_above: bool,
     /// The servers that it was sent to, in their order.
     tried: Vec<u64>,
     /// What the first of them said.
@@ -74,6 +76,11 @@ impl<A> Flight<'_, A> {
         self.route.as_ref().and_then(|route| route.mode).unwrap_or_else(|| hub.mode())
     }
 
+    /// Whether the call may be made once only: one layer repeats, or each would repeat what the one above it repeats.
+    fn is_repeated_above(&self) -> bool {
+        self.route.as_ref().is_some_and(|route| route.is_repeated_above)
+    }
+
     /// The error that the caller gets: that of the server which may have run the call, if there was one.
     #[cold]
     pub(super) fn end_of_route(&mut self, error: Error) -> Error {
@@ -91,9 +98,13 @@ impl<A: Serialize> Flight<'_, A> {
     pub(super) fn begin_routed(&mut self, cx: &mut Context<'_>) -> Option<Poll<Result<()>>> {
         let hub = self.pool.hub()?;
         hub.note_call();
-        if let FailMode::Backup(_) | FailMode::Fork = self.mode(hub) {
-            self.stage = Stage::Several(Box::new(Several::new()));
-            return None;
+        match self.mode(hub) {
+            FailMode::Backup(_) if self.is_repeated_above() => {}
+            FailMode::Backup(_) | FailMode::Fork => {
+                self.stage = Stage::Several(Box::new(Several::new()));
+                return None;
+            }
+            _ => {}
         }
         let member = match hub.pick(&self.want()) {
             Ok(member) => member,
@@ -123,7 +134,9 @@ impl<A: Serialize> Flight<'_, A> {
             panic!("a call was polled that is on no way");
         };
         let attempts = self.route.as_ref().map_or(0, |route| route.tried.len()) + 1;
-        let is_last = attempts >= self.pool.limits().attempts_max || self.mode(hub) == FailMode::FailFast;
+        let is_last = attempts >= self.pool.limits().attempts_max
+            || self.mode(hub) == FailMode::FailFast
+            || self.is_repeated_above();
         let is_idempotent = self.is_idempotent();
         let first = self.route.as_ref().and_then(|route| route.first.as_ref());
         let mut failed = None;
@@ -154,6 +167,7 @@ impl<A: Serialize> Flight<'_, A> {
         let route = self.route.get_or_insert_default();
         route.tried.extend(server);
         route.first.get_or_insert(error);
+        self.note_attempts(u32::try_from(attempts).unwrap_or(u32::MAX));
         self.stage = self.wait(None);
         self.poll_waiting(cx)
     }
@@ -192,6 +206,10 @@ impl<A: Serialize> Flight<'_, A> {
         let key = self.route.as_ref().and_then(|route| route.key);
         loop {
             ready!(several.poll_stage(hub, mode, key, deadline, cx))?;
+            let asked = several.tried.len() + several.legs.len();
+            if asked > 1 && mode != FailMode::Fork {
+                self.note_attempts(u32::try_from(asked - 1).unwrap_or(u32::MAX));
+            }
             let outgoing = self.outgoing();
             let (mut at, mut has_failed) = (0, false);
             while let Some(leg) = several.legs.get_mut(at) {

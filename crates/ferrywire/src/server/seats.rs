@@ -48,6 +48,8 @@ struct Seat<Tag> {
     bell: Arc<SeatBell>,
     waker: Waker,
     route: Route,
+    /// See [`previous_attempts`](crate::Context::previous_attempts), of the call that was started last.
+    previous_attempts: u32,
     /// While it is free: another free seat of the same service.
     next: Option<u32>,
     call: Option<Pending<Tag>>,
@@ -129,7 +131,17 @@ impl<Tag: PartialEq> Seats<Tag> {
         if self.seats.is_empty() {
             self.seats.reserve_exact(1);
         }
-        self.seats.push(Seat { slot: None, spawned: None, waker, bell, route, next: None, call: None });
+        let seat = Seat {
+            slot: None,
+            spawned: None,
+            waker,
+            bell,
+            route,
+            previous_attempts: 0,
+            next: None,
+            call: None,
+        };
+        self.seats.push(seat);
         let service = route.service as usize;
         if self.free.len() <= service {
             self.free.reserve_exact(service + 1 - self.free.len());
@@ -172,11 +184,12 @@ impl<Tag: PartialEq> Seats<Tag> {
         if self.seats.get(index)?.slot.is_none() {
             self.furnish(index, route);
         }
-        let Seat { slot: Some(slot), waker, .. } = self.seats.get_mut(index)? else {
+        let Seat { slot: Some(slot), waker, previous_attempts, .. } = self.seats.get_mut(index)? else {
             return None;
         };
         let mut cx = Context::from_waker(waker);
-        let ambient = Ambient::Within(request.timeout);
+        *previous_attempts = request.previous_attempts();
+        let ambient = Ambient::within(request.timeout, *previous_attempts);
         Some(guarded(&mut **slot, ambient, |slot| slot.start(request, &mut cx, sink)))
     }
 
@@ -266,7 +279,7 @@ impl<Tag: PartialEq> Seats<Tag> {
         may_splice: bool,
         open: impl FnOnce(&Pending<Tag>, Route, &mut Vec<u8>),
     ) -> Option<(Poll<Result<()>>, Written)> {
-        let Seat { slot, bell, waker, route, call, .. } = self.seats.get_mut(index)?;
+        let Seat { slot, bell, waker, route, call, previous_attempts, .. } = self.seats.get_mut(index)?;
         bell.reset();
         let (slot, call) = (slot.as_mut()?, call.as_ref()?);
         open(call, *route, out);
@@ -275,8 +288,8 @@ impl<Tag: PartialEq> Seats<Tag> {
         sink.may_splice = may_splice;
         let mut cx = Context::from_waker(waker);
         let began = Stopwatch::now();
-        let polled =
-            guarded(&mut **slot, Ambient::Until(call.deadline), |slot| slot.poll(&mut cx, &mut sink));
+        let ambient = Ambient::until(call.deadline, *previous_attempts);
+        let polled = guarded(&mut **slot, ambient, |slot| slot.poll(&mut cx, &mut sink));
         let written = sink.written;
         self.shared.router.note_time(*route, began.elapsed(), out.len() - body_at);
         Some((polled, written))

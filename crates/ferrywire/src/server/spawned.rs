@@ -46,6 +46,7 @@ pub(crate) struct OwnedRequest {
     types: Option<Arc<Types>>,
     timeout: std::time::Duration,
     metadata: Option<Box<Metadata>>,
+    previous_attempts: u32,
 }
 
 impl OwnedRequest {
@@ -57,6 +58,7 @@ impl OwnedRequest {
             is_shared: request.body.shared.is_some(),
             types: request.body.types.cloned(),
             timeout: request.timeout,
+            previous_attempts: request.previous_attempts(),
             metadata: request.metadata,
         }
     }
@@ -126,6 +128,7 @@ pub(crate) fn spawn(job: Job) -> AbortHandle {
     shared.running.fetch_add(1, Ordering::Relaxed);
     let lost = Finished { seat, slot: None, reply: None };
     let telling = Telling { finished: Some(lost), bell: bell.clone(), shared: shared.clone() };
+    let previous_attempts = request.previous_attempts;
     let run = async move {
         let (mut body, mut written, mut is_new) = (Vec::new(), Written::default(), true);
         let (format, taken) = (request.format, request.bytes.len());
@@ -141,7 +144,7 @@ pub(crate) fn spawn(job: Job) -> AbortHandle {
                 let text = "the deadline passed before the method was begun";
                 return Poll::Ready(Err(Error::new(Code::DeadlineExceeded, text).not_executed()));
             }
-            let polled = guarded(&mut *slot, Ambient::Until(deadline), |slot| {
+            let polled = guarded(&mut *slot, Ambient::until(deadline, previous_attempts), |slot| {
                 if std::mem::replace(&mut is_new, false) {
                     slot.start(&mut request.lend(), cx, &mut sink)
                 } else {

@@ -7,7 +7,9 @@ use std::time::Duration;
 ///
 /// What a method answers, an error or not, is an answer: it is not asked for again. A call is tried again only if it was certainly not
 /// executed, or is [idempotent](crate::Call::idempotent), up to [`attempts_max`](crate::Limits::attempts_max) times, within its deadline,
-/// and as long as all calls of the client together keep to their budget: over ten seconds a tenth of the calls, and thirty.
+/// and as long as all calls of the client together keep to their budget: over ten seconds a tenth of the calls, and thirty. It says so where
+/// the wire carries metadata ([`previous_attempts`](crate::Context::previous_attempts)), and what is called by a method whose call was tried
+/// before is tried once: neither again nor by a backup request.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum FailMode {
