@@ -19,8 +19,10 @@ use tokio::net::TcpStream;
 
 use crate::refusal::shown;
 
-/// The longest body and the longest head that is read, in bytes.
-pub(crate) const REPLY_LEN_MAX: usize = 1024 * 1024;
+/// The longest head that is read, in bytes: the header protocol has its list there, and 10,000 addresses take a third.
+const HEAD_LEN_MAX: usize = 1024 * 1024;
+/// The longest body, in bytes: ten thousand servers have 1.6 KiB each, metadata included.
+const BODY_LEN_MAX: usize = 16 * 1024 * 1024;
 
 /// What `authority`, a `host:port`, answers to a request within `timeout`.
 ///
@@ -48,7 +50,7 @@ pub(crate) async fn ask(
 
 async fn exchanged(authority: &str, request: Request<Full<Bytes>>) -> Result<Response<Bytes>> {
     let stream = TcpStream::connect(authority).await.map_err(|cause| failed(authority, cause))?;
-    let shaken = http1::Builder::new().max_buf_size(REPLY_LEN_MAX).handshake(Io(stream)).await;
+    let shaken = http1::Builder::new().max_buf_size(HEAD_LEN_MAX).handshake(Io(stream)).await;
     let (mut sender, connection) = shaken.map_err(|cause| failed(authority, cause))?;
     let mut connection = pin!(connection);
     let mut has_ended = false;
@@ -56,7 +58,7 @@ async fn exchanged(authority: &str, request: Request<Full<Bytes>>) -> Result<Res
         let response = sender.send_request(request).await.map_err(|cause| failed(authority, cause))?;
         let (head, body) = response.into_parts();
         let whole =
-            Limited::new(body, REPLY_LEN_MAX).collect().await.map_err(|cause| failed(authority, cause))?;
+            Limited::new(body, BODY_LEN_MAX).collect().await.map_err(|cause| failed(authority, cause))?;
         Ok(Response::from_parts(head, whole.to_bytes()))
     });
     // In one task: the connection reads and writes for the request that waits beside it.

@@ -21,8 +21,6 @@
 //! Errors are `{"code", "message"}`, with the statuses of a server's own. What is registered by the header protocol has no services, and is
 //! in lists of all servers only; what is draining is in no list of the header protocol.
 //!
-//! The list that a request for all servers gets of a full registry is longer than a client believes (1 MiB): ask by service.
-//!
 //! A server says where it is while it serves, and a client finds it there:
 //!
 //! ```no_run

@@ -85,6 +85,25 @@ async fn lists_of_the_family_are_read() {
     assert!(next(&mut source).await.unwrap_err().message().contains("x-wgrpc-servers"));
 }
 
+#[tokio::test]
+async fn a_full_registry_is_listed_whole() {
+    let stand = Stand::new(Registry::builder().build()).await;
+    let here = here(&stand.registry);
+    let said = "x".repeat(200);
+    for number in 0..10_000 {
+        let address = format!("tcp://127.0.{}.{}:7000", number / 250, number % 250 + 1);
+        here.registers(json!({"address": address, "services": ["Arith"], "metadata": {"said": said}})).await;
+    }
+
+    for url in [format!("registry+http://{}", stand.place), format!("registry+http://{}/Arith", stand.place)]
+    {
+        let list = next(&mut open(&url)).await.unwrap();
+        assert_eq!((list.len(), list[9_999].metadata["said"].len()), (10_000, 200));
+    }
+    let mut source = open(&format!("registry+http://{}/wgrpc/registry", stand.place));
+    assert_eq!(told(&mut source).await.len(), 10_000);
+}
+
 /// Row F1: the loss is said, and the list comes back with the registry, as it is then.
 #[tokio::test]
 async fn a_registry_that_is_lost_is_asked_until_it_is_back() {

@@ -61,7 +61,7 @@ const JSON: &str = "Content-Type: application/json\r\n";
 /// What no registry that is one says, and why it is not believed.
 pub(crate) fn wrong_replies() -> Vec<(Option<Vec<u8>>, &'static str)> {
     let list = "{\"epoch\":\"e\",\"version\":1,\"servers\":[]}";
-    let padded = format!("{{\"epoch\":\"{}\",\"version\":1,\"servers\":[]}}", "e".repeat(1024 * 1024));
+    let padded = format!("{{\"epoch\":\"{}\",\"version\":1,\"servers\":[]}}", "e".repeat(16 * 1024 * 1024));
     vec![
         (reply("500 Internal Server Error", "", ""), "it says 500"),
         (reply("503 Service Unavailable", JSON, "{\"code\":\"unavailable\",\"message\":\"busy\"}"), "busy"),
