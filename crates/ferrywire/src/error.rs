@@ -245,6 +245,9 @@ impl Error {
     }
 
     /// Marks the call as certainly not executed.
+    ///
+    /// A method that ends with such an error says that it has done nothing, so that its caller may try again. One that it got from
+    /// a call of its own does not say so: the caller of the method gets it without the mark.
     #[must_use]
     pub fn not_executed(mut self) -> Self {
         self.parts().is_not_executed = true;
@@ -294,6 +297,17 @@ impl Error {
     #[must_use]
     pub fn caused_by(mut self, source: impl std::error::Error + Send + Sync + 'static) -> Self {
         self.parts().source = Some(Arc::new(source));
+        self
+    }
+
+    /// The error as it is for who has called the method that ends with it: one of a call that the method made, which may not
+    /// have run, says nothing of that of the method, which has.
+    #[cold]
+    pub(crate) fn of_method(mut self) -> Self {
+        let is_passed_on = self.0.is_remote || self.0.peer.is_some();
+        if is_passed_on && self.0.is_not_executed {
+            self.parts().is_not_executed = false;
+        }
         self
     }
 

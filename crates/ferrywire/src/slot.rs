@@ -14,7 +14,7 @@ use crate::body::{Body, Sink};
 use crate::codec::{Format, Types};
 use crate::context::Context;
 use crate::description::Description;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::peer::Peer;
 use crate::service::{CallSlot, Request, Service};
 
@@ -163,7 +163,7 @@ where
             kit.shared = None;
         }
         self.kit = Some(kit);
-        Poll::Ready(D::encode(reply, sink))
+        Poll::Ready(D::encode(reply, sink).map_err(Error::of_method))
     }
 
     fn clear(&mut self) {

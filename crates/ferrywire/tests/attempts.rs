@@ -25,6 +25,8 @@ trait Layer {
     async fn grind(&self, context: &Context, needed: u32) -> Result<u32>;
     /// How often the layer behind takes its call to have been tried.
     async fn hand_on(&self, context: &Context, needed: u32) -> Result<u32>;
+    /// Asks a server that is not there, and passes on what comes of it.
+    async fn pass_on(&self) -> Result<u32>;
     /// The same of all servers of the layer behind.
     async fn spread(&self, context: &Context, needed: u32) -> Result<Vec<u32>>;
     /// Asks the layer behind for what takes it a second.
@@ -105,6 +107,12 @@ impl Layer for Tier {
         let said = self.behind().attempts(0).await?;
         once_tried(context, needed)?;
         Ok(said)
+    }
+
+    async fn pass_on(&self) -> Result<u32> {
+        self.calls.fetch_add(1, Ordering::SeqCst);
+        let nobody = Client::builder().memory(&Memory::new()).lazy("memory://nobody")?;
+        LayerClient::new(nobody).pass_on().await
     }
 
     async fn spread(&self, context: &Context, needed: u32) -> Result<Vec<u32>> {
@@ -249,4 +257,16 @@ async fn what_a_repeated_call_calls_gets_no_backup_request() {
     client.dawdle(1).idempotent().await.unwrap();
 
     assert_eq!(last.calls(), 2 + 1);
+}
+
+/// Row V3: the call that the method made has not run, the method has.
+#[tokio::test]
+async fn a_method_that_passes_on_an_error_of_a_call_that_has_not_run_has_run() {
+    let tier = Tier::last();
+    let client = LayerClient::new(tier.client(&Memory::new(), "one", Native, FailMode::FailOver).await);
+
+    let error = client.pass_on().await.unwrap_err();
+
+    assert!(error.code() == Code::Unavailable && error.is_remote() && error.may_have_run(), "{error:?}");
+    assert_eq!(tier.calls(), 1);
 }
