@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// The result of everything in this library that can go wrong.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -149,6 +150,7 @@ struct Parts {
     missing: Option<Box<[u8]>>,
     phase: Option<Phase>,
     peer: Option<Arc<str>>,
+    retry_after: Option<Duration>,
     source: Option<Arc<dyn std::error::Error + Send + Sync>>,
 }
 
@@ -170,6 +172,7 @@ impl Error {
             missing: None,
             phase: None,
             peer: None,
+            retry_after: None,
             source: None,
         }))
     }
@@ -215,6 +218,25 @@ impl Error {
     #[must_use]
     pub fn with_details(mut self, details: impl Into<Box<[u8]>>) -> Self {
         self.parts().details = Some(details.into());
+        self
+    }
+
+    /// How long whoever was called asks to be left alone; see [`with_retry_after`](Self::with_retry_after).
+    pub fn retry_after(&self) -> Option<Duration> {
+        self.0.retry_after
+    }
+
+    /// Asks to be left alone for so long, because there is too much to do for instance.
+    ///
+    /// A client with several servers sends what it can to the others for this time, up to five minutes, and tries no call again at this one
+    /// before it is over. The mark says nothing of whether a call may be tried again at all: see
+    /// [`not_executed`](Self::not_executed).
+    ///
+    /// Carried by the native protocol, in milliseconds by gRPC's name `grpc-retry-pushback-ms`, and by HTTP, which has `Retry-After`, in
+    /// seconds, too. Of an error that a method got from a call of its own, its caller is not told.
+    #[must_use]
+    pub fn with_retry_after(mut self, time: Duration) -> Self {
+        self.parts().retry_after = Some(time);
         self
     }
 
@@ -301,12 +323,13 @@ impl Error {
     }
 
     /// The error as it is for who has called the method that ends with it: one of a call that the method made, which may not
-    /// have run, says nothing of that of the method, which has.
+    /// have run, says nothing of that of the method, which has; nor does its server of the method's.
     #[cold]
     pub(crate) fn of_method(mut self) -> Self {
         let is_passed_on = self.0.is_remote || self.0.peer.is_some();
-        if is_passed_on && self.0.is_not_executed {
-            self.parts().is_not_executed = false;
+        if is_passed_on && (self.0.is_not_executed || self.0.retry_after.is_some()) {
+            let parts = self.parts();
+            (parts.is_not_executed, parts.retry_after) = (false, None);
         }
         self
     }

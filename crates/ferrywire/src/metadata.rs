@@ -1,7 +1,12 @@
 //! Entries that travel beside a call: names with text or bytes, and the trace that it belongs to.
 
+use std::time::Duration;
+
 /// The entry that says how often a call has been tried before: gRPC's name for it, of gRFC A6.
 const PREVIOUS_ATTEMPTS: &str = "grpc-previous-rpc-attempts";
+
+/// The entry of an error that says for how long its server asks to be left alone, in milliseconds: gRPC's name for it, of gRFC A6.
+const RETRY_PUSHBACK: &str = "grpc-retry-pushback-ms";
 
 /// From here on nothing is added that was not asked for: the native protocol carries 8 KiB in 128 entries.
 const FULL_LEN: usize = 7 * 1024;
@@ -73,6 +78,22 @@ impl Metadata {
         if len <= FULL_LEN && self.entries.len() < FULL_ENTRIES {
             self.insert(PREVIOUS_ATTEMPTS, attempts.to_string());
         }
+    }
+
+    /// For how long the server asks to be left alone. What is no number of milliseconds is for ever, as it is to gRPC.
+    pub(crate) fn retry_after(&self) -> Option<Duration> {
+        let said = self.get(RETRY_PUSHBACK)?;
+        let millis = std::str::from_utf8(said).ok().and_then(|said| said.trim().parse().ok());
+        Some(millis.map_or(Duration::MAX, Duration::from_millis))
+    }
+
+    /// Says for how long the server asks to be left alone.
+    pub(crate) fn of_retry_after(time: Duration) -> Self {
+        let mut metadata = Self::new();
+        // gRPC reads no more.
+        let millis = time.as_millis().min(i32::MAX as u128);
+        metadata.insert(RETRY_PUSHBACK, millis.to_string());
+        metadata
     }
 
     /// Says which trace the call belongs to.

@@ -121,7 +121,7 @@ impl<'c, A> Flight<'c, A> {
     pub(super) fn wait_for(&mut self, link: Option<Arc<dyn Link>>, chosen: Option<Arc<Member>>) -> Stage {
         let deadline = self.until.moment(Instant::now());
         self.until = Until::At(deadline);
-        let (pool, want) = (self.pool.clone(), Want { chosen, ..self.want() });
+        let (pool, want) = (self.pool.clone(), Want { chosen, deadline: Some(deadline), ..self.want() });
         let phase = if link.is_some() { Phase::Queue } else { Phase::Connect };
         Stage::Waiting(Box::pin(async move {
             let found = async {

@@ -64,6 +64,7 @@ impl<A> Flight<'_, A> {
         let mut want = Want { is_final, is_true, ..Want::default() };
         if let Some(route) = &self.route {
             want.key = route.key;
+            want.is_again = route.first.is_some();
             match mode {
                 FailMode::RetrySame => want.only = route.tried.last().copied(),
                 _ => want.tried = route.tried.clone(),
@@ -329,8 +330,9 @@ impl Several {
     /// Asks a server that has not been asked.
     fn ask_another(&mut self, hub: &Arc<Hub>, key: Option<u64>, deadline: Instant) {
         let asked = self.legs.iter().filter_map(Leg::server);
-        let tried = self.tried.iter().copied().chain(asked).collect();
-        let want = Want { key, tried, ..Want::default() };
+        let tried: Vec<_> = self.tried.iter().copied().chain(asked).collect();
+        let want =
+            Want { key, is_again: !tried.is_empty(), tried, deadline: Some(deadline), ..Want::default() };
         let (hub, peer) = (hub.clone(), hub.name());
         self.legs.push(Leg::over(async move { hub.link(want).await }, deadline, &peer));
     }

@@ -99,12 +99,13 @@ impl Link for Counted {
     }
 
     fn poll(&self, id: u64, cx: &mut Context<'_>, settle: &mut Settle<'_>) -> Poll<()> {
-        let (mut is_answered, mut is_fault, mut is_lost) = (true, false, false);
+        let (mut is_answered, mut is_fault, mut is_lost, mut alone) = (true, false, false, None);
         ready!(self.inner.poll(id, cx, &mut |outcome, metadata| {
             if let Err(error) = &outcome {
                 is_fault = is_servers_fault(error);
                 is_lost = is_loss(error);
                 is_answered = error.is_remote();
+                alone = error.retry_after();
             }
             settle(outcome, metadata);
         }));
@@ -115,6 +116,9 @@ impl Link for Counted {
         match is_fault {
             true => self.record.failed(),
             false => self.record.answered(),
+        }
+        if let Some(time) = alone {
+            self.record.pushed_back(time);
         }
         Poll::Ready(())
     }

@@ -127,12 +127,16 @@ pub(super) struct Want {
     pub(super) key: Option<u64>,
     /// The servers that it has been sent to, by their ids.
     pub(super) tried: Vec<u64>,
+    /// Whether it has been sent to any, and failed.
+    pub(super) is_again: bool,
     /// The one server that it goes to.
     pub(super) only: Option<u64>,
     /// Whether it keeps to the first server that is chosen.
     pub(super) is_true: bool,
     /// Whether a server that cannot be connected to is the end of it.
     pub(super) is_final: bool,
+    /// When it ends.
+    pub(super) deadline: Option<Instant>,
 }
 
 impl Channel {
@@ -415,6 +419,9 @@ impl Hub {
                 // There is no other, and it has only just failed.
                 tokio::time::sleep(AGAIN_AFTER.mul_f64(fastrand::f64())).await;
             }
+            if want.is_again {
+                self.wait_for(&member, want.deadline).await?;
+            }
             if want.is_true {
                 want.only = Some(id);
             }
@@ -450,6 +457,26 @@ impl Hub {
                 Err(_) => {}
             }
         }
+    }
+
+    /// Waits with a call that is tried again for as long as its server has asked for.
+    ///
+    /// # Errors
+    ///
+    /// If the call ends first.
+    async fn wait_for(&self, member: &Member, deadline: Option<Instant>) -> Result<()> {
+        let alone_for = member.record.alone_for();
+        if alone_for.is_zero() {
+            return Ok(());
+        }
+        let end = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+        if end.is_some_and(|end| end <= alone_for) {
+            let text = format!("the server asks to be left alone for {alone_for:?}");
+            let error = Error::new(Code::ResourceExhausted, text).in_phase(Phase::Queue);
+            return Err(error.at_peer(member.address.to_string()).not_executed());
+        }
+        tokio::time::sleep(alone_for).await;
+        Ok(())
     }
 
     /// A connection to whichever server comes back first, of some.

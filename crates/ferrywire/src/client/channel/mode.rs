@@ -9,7 +9,8 @@ use std::time::Duration;
 /// executed, or is [idempotent](crate::Call::idempotent), up to [`attempts_max`](crate::Limits::attempts_max) times, within its deadline,
 /// and as long as all calls of the client together keep to their budget: over ten seconds a tenth of the calls, and thirty. It says so where
 /// the wire carries metadata ([`previous_attempts`](crate::Context::previous_attempts)), and what is called by a method whose call was tried
-/// before is tried once: neither again nor by a backup request.
+/// before is tried once: neither again nor by a backup request. A server that asks for it is left alone
+/// ([`with_retry_after`](crate::Error::with_retry_after)).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum FailMode {

@@ -1,6 +1,6 @@
 //! What a channel knows of one of its servers, and what it counts of all of them.
 
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -85,6 +85,8 @@ pub(super) struct Record {
     /// How many callers wait for a connection to it.
     dialling: AtomicU32,
     failures: AtomicU32,
+    /// Until when it asked to be left alone, in milliseconds since the channel began.
+    alone_until: AtomicU64,
     state: Mutex<State>,
 }
 
@@ -106,6 +108,7 @@ impl Record {
             is_ejected: AtomicBool::new(false),
             dialling: AtomicU32::new(0),
             failures: AtomicU32::new(0),
+            alone_until: AtomicU64::new(0),
             state: Mutex::default(),
         }
     }
@@ -179,6 +182,31 @@ impl Record {
                 tracing::warn!(server = %self.name, millis, "calls fail: the server is left alone for a while");
             }
         });
+    }
+
+    /// It asks to be left alone.
+    #[cold]
+    pub(super) fn pushed_back(&self, time: Duration) {
+        let now = self.tally.millis();
+        let until = u64::try_from(time.as_millis()).map_or(u64::MAX, |millis| now.saturating_add(millis));
+        self.change(|state| {
+            self.alone_until.fetch_max(until, Ordering::Relaxed);
+            let is_out = self.is_ejected.load(Ordering::Relaxed);
+            if !state.is_gone && (is_out || self.tally.may_eject()) {
+                self.standing.leave_alone(now, time);
+                if !is_out {
+                    self.is_ejected.store(true, Ordering::Relaxed);
+                    self.tally.ejected.fetch_add(1, Ordering::Relaxed);
+                    tracing::info!(server = %self.name, ?time, "the server asks to be left alone");
+                }
+            }
+        });
+    }
+
+    /// For how long no call is tried again here.
+    pub(super) fn alone_for(&self) -> Duration {
+        let until = self.alone_until.load(Ordering::Relaxed);
+        Duration::from_millis(until.saturating_sub(self.tally.millis()))
     }
 
     /// It cannot be connected to.

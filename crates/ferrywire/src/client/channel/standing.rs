@@ -77,6 +77,12 @@ impl Standing {
         true
     }
 
+    /// It is left alone until then at least, which is no ejection: it has asked for it.
+    pub(super) fn leave_alone(&self, now: u64, time: Duration) {
+        let time = time.min(OUT_MAX).as_millis() as u64;
+        self.out_until.fetch_max(now + time, Ordering::Relaxed);
+    }
+
     /// Until when it is ejected, if it is or was.
     #[inline]
     pub(super) fn out_until(&self) -> Option<u64> {

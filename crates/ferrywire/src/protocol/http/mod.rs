@@ -59,6 +59,9 @@
 //! | `unavailable` | 503 |
 //! | `deadline_exceeded` | 504 |
 //!
+//! A server that asks to be [left alone](crate::Error::with_retry_after) says so by `Retry-After: SECONDS` and
+//! `grpc-retry-pushback-ms`; a client reads either.
+//!
 //! What is no call at all is answered with 400, 403, 404, 405, 413, 415 or 431. JSON-RPC is always answered with 200, but
 //! for 204 where nobody waits for a reply and 400 where the body is no JSON.
 //!

@@ -1,6 +1,7 @@
 //! Replies as a client reads them: what a response says of the call that it answers.
 
 use std::convert::Infallible;
+use std::time::Duration;
 
 use super::fault;
 use super::requests::format_of;
@@ -9,6 +10,7 @@ use crate::body::Body;
 use crate::codec::Format;
 use crate::error::{Code, Error, Result, shown};
 use crate::message::{Answered, Read, Said};
+use crate::metadata::Metadata;
 use crate::protocol::{ReadReplies, Terms};
 
 /// Reads replies: the first is that to the call with the id 1.
@@ -53,8 +55,21 @@ pub(super) fn answered<'b, Word>(
     outcome: impl FnOnce(&Response<'b>) -> Result<Body<'b>>,
 ) -> Said<'b, Word> {
     *latest += 1;
-    let outcome = outcome(&response);
-    Said::Answer(Answered { id: *latest, outcome, packed: None, metadata: response.head.metadata.take() })
+    let mut outcome = outcome(&response);
+    let metadata = response.head.metadata.take();
+    if let Err(error) = &outcome
+        && let Some(time) = metadata.as_deref().and_then(retry_after)
+    {
+        outcome = Err(error.clone().with_retry_after(time));
+    }
+    Said::Answer(Answered { id: *latest, outcome, packed: None, metadata })
+}
+
+/// For how long the server asks to be left alone: in milliseconds as gRPC has it, or in HTTP's seconds (RFC 9110, 10.2.3). A date
+/// says nothing here, where clocks may differ.
+fn retry_after(metadata: &Metadata) -> Option<Duration> {
+    let in_seconds = || metadata.get_text("retry-after")?.trim().parse().ok().map(Duration::from_secs);
+    metadata.retry_after().or_else(in_seconds)
 }
 
 fn outcome<'b>(response: &Response<'b>, asked: Format) -> Result<Body<'b>> {
@@ -184,6 +199,22 @@ mod tests {
             assert_eq!((error.code(), error.message().replace("\\\"", "\"")), (code, text.to_owned()));
             assert!(error.is_remote() && error.may_have_run());
             assert_eq!(error.details().unwrap_or_default(), body.as_bytes());
+        }
+    }
+
+    #[test]
+    fn a_server_says_in_seconds_or_milliseconds_when_it_has_time_again() {
+        for (said, after) in [
+            ("Retry-After: 2", Some(Duration::from_secs(2))),
+            ("Retry-After: 2\r\nGrpc-Retry-Pushback-Ms: 1500", Some(Duration::from_millis(1500))),
+            ("Grpc-Retry-Pushback-Ms: -1", Some(Duration::MAX)),
+            ("Retry-After: Fri, 31 Dec 1999 23:59:59 GMT", None),
+            ("Retry-After: -2", None),
+            ("X: y", None),
+        ] {
+            let error = read(&format!("503 Service Unavailable\r\n{said}"), "").unwrap_err();
+
+            assert_eq!(error.retry_after(), after, "{said}");
         }
     }
 

@@ -14,6 +14,7 @@ use crate::codec::{Format, Told};
 use crate::compression::PACKED_LEN_MIN;
 use crate::error::{Code, Error, Result};
 use crate::message::{Answered, PlainAnswer, Read, Said};
+use crate::metadata::Metadata;
 use crate::protocol::{Landing, Offer, Partial, ReadReplies, Terms, Unsent, Whose, WriteReplies};
 
 /// Writes what callers get.
@@ -69,6 +70,10 @@ impl WriteReplies for ReplyWriter {
         }
         let flags = if error.may_have_run() { kind::ERROR } else { kind::ERROR | flag::NOT_EXECUTED };
         let at = self.put.begin(out, flags, error.code() as u16, tag.id);
+        if let Some(time) = error.retry_after() {
+            let flags = put_metadata(out, &Metadata::of_retry_after(time));
+            Put::flag(out, at, flags);
+        }
         let (text, instead);
         match error.message_bytes() {
             // A caller that reads next to nothing still reads why.
@@ -281,7 +286,11 @@ impl Replies {
         match header.kind() {
             kind::ERROR => {
                 let (parts, body) = Parts::read(header, payload)?;
-                let outcome = Err(read_error(header, body)?);
+                let mut error = read_error(header, body)?;
+                if let Some(time) = parts.metadata.as_deref().and_then(Metadata::retry_after) {
+                    error = error.with_retry_after(time);
+                }
+                let outcome = Err(error);
                 // What has come of a response's body is of no use any more.
                 self.frames.abandon(header.id);
                 Ok(Said::Answer(Answered { id: header.id, outcome, packed: None, metadata: parts.metadata }))

@@ -343,6 +343,12 @@ fn refused(refusal: Refusal) -> Response<Content> {
     if let Some(allow) = refusal.allow {
         response.headers_mut().insert(header::ALLOW, HeaderValue::from_static(allow));
     }
+    if let Some(time) = refusal.error.retry_after() {
+        let seconds = time.as_millis().div_ceil(1000).min(u32::MAX.into());
+        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds as u32));
+        // Both names are headers, and a number is a header's value.
+        let _ = add(&Metadata::of_retry_after(time), response.headers_mut());
+    }
     if refusal.is_last {
         close(&mut response);
     }
