@@ -82,13 +82,10 @@ impl<A> Flight<'_, A> {
         self.route.as_ref().is_some_and(|route| route.is_repeated_above)
     }
 
-    /// The error that the caller gets: that of the server which may have run the call, if there was one.
+    /// The error that the caller gets when an attempt ended with `error`, which is the last.
     #[cold]
     pub(super) fn end_of_route(&mut self, error: Error) -> Error {
-        match self.route.as_mut().and_then(|route| route.first.take()) {
-            Some(first) if first.may_have_run() || !error.may_have_run() => first,
-            _ => error,
-        }
+        told(self.route.as_ref().and_then(|route| route.first.as_ref()), error)
     }
 }
 
@@ -261,11 +258,11 @@ impl<A: Serialize> Flight<'_, A> {
     }
 }
 
-/// The error that is told: that of the server which may have run the call, if there was one.
+/// The error that is told of the `first` attempt and the last: what has not run says less than whatever went before it.
 #[cold]
 fn told(first: Option<&Error>, error: Error) -> Error {
     match first {
-        Some(first) if first.may_have_run() && !error.may_have_run() => first.clone(),
+        Some(first) if !error.may_have_run() => first.clone(),
         _ => error,
     }
 }
