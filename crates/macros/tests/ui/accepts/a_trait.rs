@@ -1,5 +1,6 @@
 //! A trait is served by whatever implements it, and called by a client that has its methods.
 #![deny(warnings, missing_docs, unreachable_pub, clippy::pedantic)]
+#![allow(missing_debug_implementations)]
 
 use ferrywire::{Client, Result};
 use ferrywire_macros::service;

@@ -1,5 +1,6 @@
 //! A trait without methods is a service without methods.
 #![deny(warnings, missing_docs, unreachable_pub, clippy::pedantic)]
+#![allow(missing_debug_implementations)]
 
 /// Offers nothing yet.
 #[ferrywire_macros::service]

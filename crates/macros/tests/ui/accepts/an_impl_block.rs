@@ -1,6 +1,6 @@
 //! An `impl` block offers its `pub` methods; the type itself is the service, and the block stays as it was.
 #![deny(warnings, missing_docs, unreachable_pub, clippy::pedantic)]
-#![allow(clippy::unused_self, clippy::missing_errors_doc)]
+#![allow(missing_debug_implementations, clippy::unwrap_used, clippy::unused_self, clippy::missing_errors_doc)]
 
 use std::sync::Mutex;
 
@@ -44,7 +44,12 @@ impl Counter {
 
     /// Both at once.
     #[method(name = "AddBoth")]
-    pub async fn add_two(&self, _context: &Context, one: u64, other: &str) -> std::result::Result<u64, String> {
+    pub async fn add_two(
+        &self,
+        _context: &Context,
+        one: u64,
+        other: &str,
+    ) -> std::result::Result<u64, String> {
         std::future::ready(()).await;
         let other: u64 = other.parse().map_err(|_| format!("`{other}` is no number"))?;
         Ok(one + other)

@@ -1,6 +1,12 @@
 //! The user may call anything whatever they like: nothing that is written looks names up where they stand.
 #![deny(warnings, missing_docs, unreachable_pub, clippy::pedantic)]
-#![allow(non_camel_case_types, non_upper_case_globals, dead_code, unused_macros)]
+#![allow(
+    missing_debug_implementations,
+    non_camel_case_types,
+    non_upper_case_globals,
+    dead_code,
+    unused_macros
+)]
 
 mod core {}
 mod std {}

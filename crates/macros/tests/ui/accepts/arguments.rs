@@ -1,5 +1,6 @@
 //! A method takes no argument, one or several; each is owned, or borrows from the request.
 #![deny(warnings, missing_docs, unreachable_pub, clippy::pedantic)]
+#![allow(missing_debug_implementations)]
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -33,7 +34,14 @@ pub trait Files {
     /// Several, owned.
     async fn copy(&self, from: String, to: String) -> Result<()>;
     /// Several of every kind.
-    async fn write(&self, name: &str, content: &[u8], at: u64, view: View<'_>, note: Option<&str>) -> Result<()>;
+    async fn write(
+        &self,
+        name: &str,
+        content: &[u8],
+        at: u64,
+        view: View<'_>,
+        note: Option<&str>,
+    ) -> Result<()>;
     /// Named with words of Rust's own.
     async fn r#move(&self, r#type: u8, r#in: &str) -> Result<()>;
     /// At once, and borrowed.

@@ -1,5 +1,6 @@
 //! A method says of itself that it may run twice.
 #![deny(warnings, missing_docs, unreachable_pub, clippy::pedantic)]
+#![allow(clippy::unused_self)]
 
 use ferrywire::Result;
 use ferrywire_macros::service;
@@ -11,7 +12,7 @@ pub trait Stock {
     #[method(idempotent)]
     async fn count(&self, item: u64) -> Result<u64>;
     /// Sets something to a value, under another name.
-    #[method(name = "Put", idempotent,)]
+    #[method(name = "Put", idempotent)]
     async fn set(&self, item: u64, count: u64) -> Result<()>;
     /// The other way round.
     #[method(idempotent, name = "Drop")]

@@ -1,5 +1,11 @@
 //! Nothing that is written needs another lint or language than a strict user has.
-#![forbid(unsafe_code, missing_docs, missing_debug_implementations, unreachable_pub, elided_lifetimes_in_paths)]
+#![forbid(
+    unsafe_code,
+    missing_docs,
+    missing_debug_implementations,
+    unreachable_pub,
+    elided_lifetimes_in_paths
+)]
 #![forbid(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 /// Strict.
