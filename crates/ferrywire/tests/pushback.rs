@@ -142,6 +142,25 @@ async fn a_server_that_wants_never_to_be_asked_again_is_left_alone_for_five_minu
     assert!(!client.servers().unwrap().servers[0].is_ejected);
 }
 
+/// No more than half of the servers are ejected; but what is tried again goes where there is time.
+#[tokio::test(start_paused = true)]
+async fn a_call_that_is_tried_again_goes_to_the_one_server_that_has_time() {
+    let fleet = Fleet::of(5).await;
+    let (node, ..) = client_of(&fleet, Native, FailMode::FailOver).await;
+    for number in 0..4 {
+        fleet.host(number).fails_with(Some(busy(Duration::from_secs(5))));
+    }
+    while fleet.calls().contains(&0) {
+        let _ = node.maybe().await;
+    }
+
+    for _ in 0..20 {
+        let began = Instant::now();
+        assert_eq!(node.maybe().await.unwrap(), 4);
+        assert!(began.elapsed() < Duration::from_millis(100), "{:?}", began.elapsed());
+    }
+}
+
 /// All have too much to do: whoever comes new is not kept waiting, only what is tried again.
 #[tokio::test(start_paused = true)]
 async fn servers_that_all_ask_to_be_left_alone_get_no_call_again_meanwhile() {

@@ -513,7 +513,9 @@ impl Hub {
 
 impl Want {
     fn avoids(&self, member: &Member) -> bool {
-        member.record.is_avoided() || !self.tried.is_empty() && self.tried.contains(&member.record.id)
+        member.record.is_avoided()
+            || !self.tried.is_empty() && self.tried.contains(&member.record.id)
+            || self.is_again && !member.record.alone_for().is_zero()
     }
 }
 
