@@ -95,6 +95,17 @@ impl Go {
         program::cases(command, &format!("{} {name} {}", self.version, words.join(" "))).await
     }
 
+    /// The same of a program that may fail; which cases passed, or why not all did.
+    ///
+    /// # Errors
+    ///
+    /// Unless every case passed.
+    pub async fn try_cases(&self, name: &str, words: &[&str]) -> Result<Vec<String>, String> {
+        let mut command = self.program(name);
+        command.args(words);
+        program::try_cases(command).await
+    }
+
     /// What a run of this Go over `transport` is called in summaries.
     pub fn run(&self, transport: impl ToString, cases: Vec<String>) -> Run {
         Run { version: self.version.clone(), transport: transport.to_string(), cases }
