@@ -228,8 +228,8 @@ impl Error {
 
     /// Asks to be left alone for so long, because there is too much to do for instance.
     ///
-    /// A client with several servers sends what it can to the others for this time, up to five minutes, and tries no call again at this one
-    /// before it is over. The mark says nothing of whether a call may be tried again at all: see
+    /// A client with several servers sends what it can to the others for this time, which is five minutes at most, and tries no call again at
+    /// this one before it is over. The mark says nothing of whether a call may be tried again at all: see
     /// [`not_executed`](Self::not_executed).
     ///
     /// Carried by the native protocol, in milliseconds by gRPC's name `grpc-retry-pushback-ms`, and by HTTP, which has `Retry-After`, in

@@ -72,7 +72,7 @@ impl Metadata {
     }
 
     /// Says how often the call has been tried before, unless so much is said already that no wire may have room for it.
-    pub(crate) fn set_previous_attempts(&mut self, attempts: u32) {
+    pub(crate) fn set_previous_attempts(&mut self, attempts: usize) {
         self.entries.retain(|(name, _)| !name.eq_ignore_ascii_case(PREVIOUS_ATTEMPTS));
         let len: usize = self.entries.iter().map(|(name, value)| name.len() + value.len()).sum();
         if len <= FULL_LEN && self.entries.len() < FULL_ENTRIES {

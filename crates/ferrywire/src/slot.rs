@@ -114,7 +114,7 @@ where
         sink: &mut Sink<'_>,
     ) -> Poll<Result<()>> {
         if let Some(outcome) = self.service.now(request, sink) {
-            return Poll::Ready(outcome);
+            return Poll::Ready(outcome.map_err(Error::of_method));
         }
         let mut kit = match self.kit.take() {
             Some(kit) => kit,

@@ -158,14 +158,14 @@ impl<'c, A> Flight<'c, A> {
         self.until = Until::At(self.until.moment(Instant::now()).min(deadline));
         let attempts = ambient::previous_attempts();
         if attempts > 0 {
-            self.note_attempts(attempts);
+            self.note_attempts(attempts as usize);
             self.route.get_or_insert_default().is_repeated_above = true;
         }
     }
 
     /// Says to the servers that are asked from now on how often the call was tried before.
     #[cold]
-    pub(super) fn note_attempts(&mut self, attempts: u32) {
+    pub(super) fn note_attempts(&mut self, attempts: usize) {
         self.head.metadata.get_or_insert_default().set_previous_attempts(attempts);
     }
 

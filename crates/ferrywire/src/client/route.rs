@@ -165,7 +165,7 @@ impl<A: Serialize> Flight<'_, A> {
         let route = self.route.get_or_insert_default();
         route.tried.extend(server);
         route.first.get_or_insert(error);
-        self.note_attempts(u32::try_from(attempts).unwrap_or(u32::MAX));
+        self.note_attempts(attempts);
         self.stage = self.wait(None);
         self.poll_waiting(cx)
     }
@@ -206,7 +206,7 @@ impl<A: Serialize> Flight<'_, A> {
             ready!(several.poll_stage(hub, mode, key, deadline, cx))?;
             let asked = several.tried.len() + several.legs.len();
             if asked > 1 && mode != FailMode::Fork {
-                self.note_attempts(u32::try_from(asked - 1).unwrap_or(u32::MAX));
+                self.note_attempts(asked - 1);
             }
             let outgoing = self.outgoing();
             let (mut at, mut has_failed) = (0, false);

@@ -8,7 +8,7 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use super::load::Load;
-use super::standing::Standing;
+use super::standing::{OUT_MAX, Standing};
 use crate::error::{Code, Error};
 
 /// What is counted of all servers together.
@@ -145,7 +145,8 @@ impl Record {
     /// Whether the time of its ejection is not over.
     #[cold]
     fn is_still_ejected(&self) -> bool {
-        if self.standing.out_until().is_some_and(|until| self.tally.millis() < until) {
+        let until = self.standing.out_until().unwrap_or(0).max(self.alone_until.load(Ordering::Relaxed));
+        if self.tally.millis() < until {
             return true;
         }
         self.change(|_| {
@@ -187,18 +188,13 @@ impl Record {
     /// It asks to be left alone.
     #[cold]
     pub(super) fn pushed_back(&self, time: Duration) {
-        let now = self.tally.millis();
-        let until = u64::try_from(time.as_millis()).map_or(u64::MAX, |millis| now.saturating_add(millis));
+        let time = time.min(OUT_MAX);
+        self.alone_until.fetch_max(self.tally.millis() + time.as_millis() as u64, Ordering::Relaxed);
         self.change(|state| {
-            self.alone_until.fetch_max(until, Ordering::Relaxed);
-            let is_out = self.is_ejected.load(Ordering::Relaxed);
-            if !state.is_gone && (is_out || self.tally.may_eject()) {
-                self.standing.leave_alone(now, time);
-                if !is_out {
-                    self.is_ejected.store(true, Ordering::Relaxed);
-                    self.tally.ejected.fetch_add(1, Ordering::Relaxed);
-                    tracing::info!(server = %self.name, ?time, "the server asks to be left alone");
-                }
+            if !state.is_gone && !self.is_ejected.load(Ordering::Relaxed) && self.tally.may_eject() {
+                self.is_ejected.store(true, Ordering::Relaxed);
+                self.tally.ejected.fetch_add(1, Ordering::Relaxed);
+                tracing::info!(server = %self.name, ?time, "the server asks to be left alone");
             }
         });
     }

@@ -27,7 +27,7 @@ const ANSWERED_MIN: u32 = 80;
 const CALLS_MIN: u32 = 20;
 /// For how long a server is ejected at first, and at most.
 const OUT_MIN: Duration = Duration::from_secs(5);
-const OUT_MAX: Duration = Duration::from_secs(300);
+pub(super) const OUT_MAX: Duration = Duration::from_secs(300);
 
 impl Standing {
     /// A call was answered, in whatever way.
@@ -75,12 +75,6 @@ impl Standing {
         self.answers.store(0, Ordering::Relaxed);
         self.failures.store(0, Ordering::Relaxed);
         true
-    }
-
-    /// It is left alone until then at least, which is no ejection: it has asked for it.
-    pub(super) fn leave_alone(&self, now: u64, time: Duration) {
-        let time = time.min(OUT_MAX).as_millis() as u64;
-        self.out_until.fetch_max(now + time, Ordering::Relaxed);
     }
 
     /// Until when it is ejected, if it is or was.

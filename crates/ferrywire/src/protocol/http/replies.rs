@@ -55,13 +55,12 @@ pub(super) fn answered<'b, Word>(
     outcome: impl FnOnce(&Response<'b>) -> Result<Body<'b>>,
 ) -> Said<'b, Word> {
     *latest += 1;
-    let mut outcome = outcome(&response);
+    let outcome = outcome(&response);
     let metadata = response.head.metadata.take();
-    if let Err(error) = &outcome
-        && let Some(time) = metadata.as_deref().and_then(retry_after)
-    {
-        outcome = Err(error.clone().with_retry_after(time));
-    }
+    let outcome = outcome.map_err(|error| match metadata.as_deref().and_then(retry_after) {
+        Some(time) => error.with_retry_after(time),
+        None => error,
+    });
     Said::Answer(Answered { id: *latest, outcome, packed: None, metadata })
 }
 
