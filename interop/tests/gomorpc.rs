@@ -6,11 +6,10 @@ use std::time::Duration;
 
 use ferrywire::codec::Protobuf;
 use ferrywire::protocol::GomoRpc;
-use ferrywire::{Client, Code, Error, Limits, Server, ServerHandle, service};
+use ferrywire::{Client, Code, Error, Limits, Server, service};
 use ferrywire_interop::harness::{Go, Outcome, Tally, Transport};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::Child;
-use tokio::task::JoinHandle;
 
 static CALLS_US: Tally = Tally::new("gomorpc calls us", 2);
 static WE_CALL: Tally = Tally::new("we call gomorpc", 2);
@@ -18,13 +17,12 @@ static WE_CALL: Tally = Tally::new("we call gomorpc", 2);
 /// How many cases the client in Go had when this was written.
 const CASES_MIN: usize = 19;
 
-/// How often the client makes its calls one after another, and how many: without the least time of a reply it dies in nearly every run.
-const RUNS: usize = 8;
+/// How often the client makes its calls one after another, and how many: without the least time of a reply it would die.
+const RUNS: usize = 6;
 const ROUNDS: &str = "200";
 
-/// How many of these runs it may die in all the same: on a machine that has other things to do, it is kept from running for longer than
-/// its reply is.
-const DEATHS_MAX: usize = 2;
+/// How often a run is made at most that the machine spoils.
+const TRIES_MAX: usize = 5;
 
 /// What programs ask each other, as they are in Go too.
 #[service]
@@ -83,41 +81,47 @@ fn spoken(time: &str) -> Duration {
     }
 }
 
-/// A server with these limits, and what ends it.
-async fn serve(limits: Limits) -> (String, ServerHandle, JoinHandle<ferrywire::Result<()>>) {
-    let builder = Server::builder().register(MessagesServer::new(Ours)).limits(limits);
-    let server = builder.bind("tcp://127.0.0.1:0").await.expect("a port is free");
-    (server.address().to_string(), server.handle(), tokio::spawn(server.run()))
+/// What the client says of its cases. It notes a call after it has sent it, and dies of a reply that comes before: of one that comes
+/// no sooner than it may, only if the machine has kept it from running meanwhile. Such a run is made again.
+async fn unspoilt(go: &Go, words: &[&str]) -> Vec<String> {
+    let soonest = Limits::default().reply_latency_min;
+    let mut spoilt = Vec::new();
+    while spoilt.len() < TRIES_MAX {
+        match go.try_cases("gomorpcclient", words).await {
+            Ok(passed) => return passed,
+            Err(why) => {
+                let came = why
+                    .split_once("a reply came after ")
+                    .and_then(|(_, came)| came.split(' ').next()?.parse().ok());
+                assert!(
+                    came.is_some_and(|came| Duration::from_micros(came) >= soonest),
+                    "{}: {why}",
+                    go.version
+                );
+                spoilt.push(why);
+            }
+        }
+    }
+    panic!("{TRIES_MAX} runs were spoilt by the machine: {}", spoilt.join("\n"));
 }
 
 async fn go_calls_us(go: &Go) {
-    let mut limits = Limits::default();
-    // What the client survives is not asked here, but what it gets.
-    limits.reply_latency_min = Duration::from_millis(10);
-    let (address, handle, running) = serve(limits).await;
+    let builder = Server::builder().register(MessagesServer::new(Ours));
+    let server = builder.bind("tcp://127.0.0.1:0").await.expect("a port is free");
+    let address = server.address().to_string();
+    let handle = server.handle();
+    let running = tokio::spawn(server.run());
 
-    let passed = go.cases("gomorpcclient", &["-dial", &address]).await;
+    let passed = unspoilt(go, &["-dial", &address]).await;
     assert!(passed.len() >= CASES_MIN, "{} cases, expected {CASES_MIN} or more", passed.len());
+    for _ in 0..RUNS {
+        let survived = unspoilt(go, &["-dial", &address, "-rounds", ROUNDS]).await;
+        assert_eq!(survived, [format!("race/{ROUNDS}_calls_one_after_another")]);
+    }
 
     handle.shutdown();
     running.await.expect("it does not panic").expect("it ends");
     CALLS_US.add(go.run(Transport::Tcp, passed));
-}
-
-async fn go_survives_us(go: &Go) {
-    let (address, handle, running) = serve(Limits::default()).await;
-
-    let mut deaths = Vec::new();
-    for _ in 0..RUNS {
-        match go.try_cases("gomorpcclient", &["-dial", &address, "-rounds", ROUNDS]).await {
-            Ok(survived) => assert_eq!(survived, [format!("race/{ROUNDS}_calls_one_after_another")]),
-            Err(why) => deaths.push(why),
-        }
-    }
-
-    assert!(deaths.len() <= DEATHS_MAX, "{} of {RUNS} runs: {}", deaths.len(), deaths.join("\n"));
-    handle.shutdown();
-    running.await.expect("it does not panic").expect("it ends");
 }
 
 async fn we_call_go(go: &Go) {
@@ -229,16 +233,6 @@ async fn old_go_calls_us() {
 #[tokio::test(flavor = "multi_thread")]
 async fn new_go_calls_us() {
     go_calls_us(Go::newer()).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn old_go_survives_us() {
-    go_survives_us(Go::older()).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn new_go_survives_us() {
-    go_survives_us(Go::newer()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,7 +1,9 @@
 package gomorpc
 
 import (
+	"fmt"
 	"net"
+	"os"
 	"sync"
 	"time"
 
@@ -18,6 +20,8 @@ type Client struct {
 	id      uint32
 	mutex   sync.Mutex
 	pending map[uint32]*waiting
+	// When calls were begun to be sent, for who asks what the process ended of.
+	begun map[uint32]time.Time
 }
 
 type waiting struct {
@@ -36,7 +40,7 @@ func Dial(address string) (*Client, error) {
 	if _, err := conn.Write(greeting); err != nil {
 		return nil, err
 	}
-	client := &Client{codec: newCodec(conn), pending: map[uint32]*waiting{}}
+	client := &Client{codec: newCodec(conn), pending: map[uint32]*waiting{}, begun: map[uint32]time.Time{}}
 	go client.listen()
 	return client, nil
 }
@@ -82,6 +86,9 @@ func (c *Client) send(
 	header.set(3, c.id)
 	header.set(5, uint64(timeout))
 	header.SetUnknown(protoreflect.RawFields(unknown))
+	c.mutex.Lock()
+	c.begun[c.id] = time.Now()
+	c.mutex.Unlock()
 	if err := c.codec.writeRaw(header, argument); err != nil {
 		panic(err)
 	}
@@ -101,8 +108,18 @@ func (c *Client) listen() {
 		}
 		c.mutex.Lock()
 		call := c.pending[header.ID()]
+		begun, isBegun := c.begun[header.ID()]
 		delete(c.pending, header.ID())
+		delete(c.begun, header.ID())
 		c.mutex.Unlock()
+		if call == nil && !isBegun {
+			fmt.Println("FAIL unawaited: a reply to no call")
+			os.Exit(2)
+		}
+		if call == nil {
+			fmt.Printf("FAIL unawaited: a reply came after %d µs\n", time.Since(begun).Microseconds())
+			os.Exit(2)
+		}
 		call.header = header
 		_ = proto.Unmarshal(bytes, call.reply)
 		call.done <- header.Error()
